@@ -1,0 +1,22 @@
+#ifndef WAYBILL_COMMON_JOBDB_ADVISORY_LOCKS_H_
+#define WAYBILL_COMMON_JOBDB_ADVISORY_LOCKS_H_
+
+#include <cstdint>
+
+namespace waybill::jobdb {
+
+/// Keys of PostgreSQL's advisory locks, all of them in this file so that no two meet. The numbers
+/// are arbitrary. Only transaction-scoped locks are used (`pg_advisory_xact_lock...`): a lock of a
+/// session would vanish unseen with its connection.
+
+/// Held exclusively while migrations are applied.
+inline constexpr std::int64_t kMigrateLock = 7305808869231650;
+
+/// Held shared by a transaction that makes a version visible after it has checked that all its
+/// chunks are there, and exclusively by the one that unlinks packs. So no pack goes between that
+/// check and the commit. Pass it as a parameter: `SELECT pg_advisory_xact_lock_shared($1)`.
+inline constexpr std::int64_t kPackUnlinkLock = 7305808869231651;
+
+}  // namespace waybill::jobdb
+
+#endif  // WAYBILL_COMMON_JOBDB_ADVISORY_LOCKS_H_
