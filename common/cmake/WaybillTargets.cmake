@@ -34,6 +34,8 @@ function(waybill_cc_library)
   add_library(waybill::${ARG_NAME} ALIAS ${target})
 endfunction()
 
+add_custom_target(waybill_programs)  # Everything in bin/, without the tests.
+
 # waybill_cc_binary(NAME waybill-sender SRCS main.cc DEPS waybill::sender) builds build/<preset>/bin/waybill-sender.
 function(waybill_cc_binary)
   cmake_parse_arguments(PARSE_ARGV 0 ARG "" "NAME" "SRCS;DEPS")
@@ -42,6 +44,7 @@ function(waybill_cc_binary)
   target_link_libraries(${ARG_NAME} PRIVATE ${ARG_DEPS})
   set_target_properties(${ARG_NAME} PROPERTIES RUNTIME_OUTPUT_DIRECTORY ${PROJECT_BINARY_DIR}/bin)
   waybill_our_code(${ARG_NAME})
+  add_dependencies(waybill_programs ${ARG_NAME})
 endfunction()
 
 # waybill_cc_test(NAME executor_test LABEL unit DEPS waybill::thread) builds executor_test.cc. One ctest test
