@@ -38,9 +38,11 @@ absl::StatusCode ToCode(int error) {
     case ENOTEMPTY:
     case EROFS:
     case ENXIO:
+    case ENOEXEC:
     case ETXTBSY:
       return absl::StatusCode::kFailedPrecondition;
     case EINVAL:
+    case E2BIG:
     case ENAMETOOLONG:
       return absl::StatusCode::kInvalidArgument;
     case EBUSY:
