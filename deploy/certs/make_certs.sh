@@ -32,7 +32,7 @@ example
 TEXT
 }
 
-readonly SERVICES=(scheduler sender despooler pcm_manager)
+readonly SERVICES=(scheduler sender despooler pcm-manager)
 fail() { printf 'make_certs: %s\n' "$*" >&2; exit 1; }
 
 dir='' days=30 hosts='DNS:localhost,IP:127.0.0.1'
