@@ -14,15 +14,16 @@
 namespace waybill::jobdb {
 namespace {
 
+// One server for all tests here: each keeps it running.
 class PrivateServerTest : public ::testing::Test {
  protected:
-  static std::unique_ptr<PrivateServer> StartDurable() {
-    auto server = *PrivateServer::Start({.durable = true});
-    EXPECT_THAT(server->CreateDatabase("cen"), IsOk());
-    return server;
+  static void SetUpTestSuite() {
+    server_ = *PrivateServer::Start({.durable = true});
+    ASSERT_THAT(server_->CreateDatabase("cen"), IsOk());
   }
+  static void TearDownTestSuite() { server_.reset(); }
 
-  std::string Query(const std::string& sql) {
+  static std::string Query(const std::string& sql) {
     pqxx::connection connection(server_->UriOf("cen"));
     pqxx::work work(connection);
     const pqxx::result result = work.exec(sql);
@@ -30,7 +31,7 @@ class PrivateServerTest : public ::testing::Test {
     return result.empty() ? "" : result[0][0].as<std::string>();
   }
 
-  std::unique_ptr<PrivateServer> server_ = StartDurable();
+  static inline std::unique_ptr<PrivateServer> server_;
 };
 
 TEST_F(PrivateServerTest, KeepsWhatWasCommittedThroughEveryFault) {
