@@ -78,7 +78,8 @@ start() {
     # full_page_writes guards against torn pages after a power cut, which is what --durable is about.
     as "$bin/pg_ctl" -D "$dir/data" -w -t 60 -l "$dir/data/log" start -o "-c fsync=$durable \
       -c full_page_writes=$durable -c max_connections=$connections -c shared_buffers=$shared_buffers \
-      -c listen_addresses='$listen' -p $port -k $socket_dir -c jit=off -c max_wal_size=256MB" >/dev/null 2>&1 ||
+      -c listen_addresses='$listen' -p $port -k $socket_dir -c jit=off \
+      -c recovery_init_sync_method=syncfs -c max_wal_size=256MB" >/dev/null 2>&1 ||
       fail "$(tail -n 20 "$dir/data/log")"
   fi
   # shellcheck disable=SC2086
