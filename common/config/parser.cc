@@ -239,6 +239,10 @@ std::optional<int> Parser::ParseCommandLine(int argc, const char* const* argv) {
 
 absl::StatusOr<std::string> Parser::Parse(const std::vector<std::string>& arguments,
                                           const char* const* environment) {
+  for (Option& option : options_) {  // A second parse starts afresh.
+    option.values.clear();
+    option.origin.clear();
+  }
   WAYBILL_ASSIGN_OR_RETURN(std::string text, ReadArguments(arguments));
   if (!text.empty()) {
     return text;

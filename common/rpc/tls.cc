@@ -19,6 +19,7 @@
 #include "absl/strings/str_cat.h"
 
 #include "common/logging/log.h"
+#include "common/rpc/grpc_log.h"
 #include "common/rpc/identity.h"
 #include "common/status/status_macros.h"
 
@@ -114,6 +115,7 @@ class ServerIdentityVerifier final : public grpc::experimental::ExternalCertific
 }  // namespace
 
 absl::StatusOr<std::unique_ptr<TlsIdentity>> TlsIdentity::Load(const config::TlsFiles& files) {
+  RouteGrpcLog();
   WAYBILL_RETURN_IF_ERROR(ReadCertificate(files.ca_file).status());
   WAYBILL_ASSIGN_OR_RETURN(const X509Ptr certificate, ReadCertificate(files.certificate_file));
   WAYBILL_ASSIGN_OR_RETURN(const KeyPtr key, ReadKey(files.key_file));

@@ -2,8 +2,11 @@
 
 #include <atomic>
 #include <latch>
+#include <stop_token>
 
 #include <gtest/gtest.h>
+
+#include "absl/time/time.h"
 
 namespace waybill {
 namespace {
@@ -26,6 +29,25 @@ TEST(Executor, RunsWhatItAcceptedBeforeItCloses) {
     }
   }
   EXPECT_EQ(ran, 100);
+}
+
+TEST(Executor, RefusesTasksAndTellsRunningOnesWhenItDrains) {
+  Executor executor(/*threads=*/1, /*tasks_max=*/2);
+  std::latch told(1);
+  const std::stop_callback on_drain(executor.stop_token(), [&] { told.count_down(); });
+  EXPECT_TRUE(executor.TrySubmit([&] { told.wait(); }));
+  EXPECT_FALSE(executor.stop_token().stop_requested());
+  EXPECT_TRUE(executor.DrainFor(absl::Seconds(30)));
+  EXPECT_FALSE(executor.TrySubmit([] {}));
+}
+
+TEST(Executor, SaysThatATaskOutlivedTheDrainLimit) {
+  std::latch release(1);
+  Executor executor(/*threads=*/1, /*tasks_max=*/1);
+  EXPECT_TRUE(executor.TrySubmit([&] { release.wait(); }));
+  EXPECT_FALSE(executor.DrainFor(absl::Milliseconds(1)));
+  release.count_down();
+  EXPECT_TRUE(executor.DrainFor(absl::Seconds(30)));
 }
 
 }  // namespace
