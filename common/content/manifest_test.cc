@@ -299,7 +299,7 @@ INSTANTIATE_TEST_SUITE_P(
                 "modification time"},
         BadTree{"Row20TooFew",
                 {WithSize(File("a", {kChunkBytesMin}), kChunkBytesMin + 1)},
-                "chunks are missing"},
+                "chunks are not gathered"},
         BadTree{"Row20TooMany", {WithSize(File("a", {5}), 4)}, "more bytes in chunks"},
         BadTree{"Row20ShortInside", {File("a", {kChunkBytesMin - 1, 5})}, "short chunk"},
         BadTree{"Row21FileSize", {WithSize(File("a", {}), uint64_t{1} << 63)}, "over the limit"},
