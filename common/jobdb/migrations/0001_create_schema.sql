@@ -199,6 +199,7 @@ CREATE TABLE waybill.job (
   refresh_existing   boolean     NOT NULL DEFAULT false,
   put_on_specified   boolean     NOT NULL DEFAULT false,
   server_group       text        NOT NULL DEFAULT '',
+  server_members     text[]      NOT NULL DEFAULT '{}',
   command_name       text        NOT NULL DEFAULT '',
   arguments          text[]      NOT NULL DEFAULT '{}',
   time_limit         interval    NOT NULL DEFAULT '1 hour',
@@ -219,7 +220,7 @@ CREATE TABLE waybill.job (
   CHECK ((command_name <> '') = (offer_after IS NOT NULL))
 ) WITH (fillfactor = 70);
 COMMENT ON TABLE waybill.job IS
-  'Jobs submitted here and jobs that came with an instruction. A run job has a command and Offer After; expires_after NULL means never. target_kind: 0 none, else the number of the field of Target.kind; target_names holds its words. The lease guards activation.';
+  'Jobs submitted here and jobs that came with an instruction. A run job has a command and Offer After; expires_after NULL means never. target_kind: 0 none, else the number of the field of Target.kind; target_names holds its words. server_members (site|server): those of the server group at the sites of this subtree, for a job that came from above; one submitted here reads its group. The lease guards activation.';
 CREATE INDEX job_by_state ON waybill.job (state, start_after);
 COMMENT ON INDEX waybill.job_by_state IS 'Serves the claim of due jobs and the roll-up of running ones.';
 CREATE INDEX job_by_package ON waybill.job (package_id);

@@ -1,0 +1,2 @@
+-- no parameters
+SELECT site_code, parent_site_code FROM waybill.self

@@ -1,0 +1,37 @@
+#include "services/sender/retry_rules.h"
+
+#include <algorithm>
+#include <cmath>
+#include <string>
+
+#include "absl/status/status.h"
+#include "absl/time/time.h"
+
+#include "common/model/reasons.h"
+
+namespace waybill::sender {
+
+int FailuresAfter(int failures_before, bool made_progress) {
+  return made_progress ? 1 : failures_before + 1;
+}
+
+absl::Duration RetryDelay(const RetryLimits& limits, int failures, double random) {
+  const int doublings = std::clamp(failures - 1, 0, 30);
+  const absl::Duration ceiling = std::min(limits.max, limits.base * std::exp2(doublings));
+  return ceiling * random;
+}
+
+std::string FailureReason(const absl::Status& status) {
+  switch (status.code()) {
+    case absl::StatusCode::kUnavailable:
+    case absl::StatusCode::kDeadlineExceeded:
+    case absl::StatusCode::kCancelled:
+      return model::Reason(model::kUnreachable, status.message());
+    case absl::StatusCode::kDataLoss:
+      return model::Reason(model::kDataLoss, status.message());
+    default:
+      return model::Reason(model::kRefused, status.ToString());
+  }
+}
+
+}  // namespace waybill::sender
