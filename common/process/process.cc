@@ -92,6 +92,7 @@ absl::Status Check(const Command& command) {
 /// As exec wants it. Points into `texts`.
 std::vector<char*> Pointers(const std::vector<std::string>& texts) {
   std::vector<char*> pointers;
+  pointers.reserve(texts.size() + 1);
   for (const std::string& text : texts) pointers.push_back(const_cast<char*>(text.c_str()));
   pointers.push_back(nullptr);
   return pointers;
@@ -189,7 +190,7 @@ absl::Status Execution::Start() {
 
 /// False at the end of the reports.
 bool Execution::ReadReport() {
-  Report report;
+  Report report = {};
   const ssize_t count = read(report_.read_end.get(), &report, sizeof(report));
   if (count != sizeof(report)) return count < 0 && (errno == EAGAIN || errno == EINTR);
   // A command that could not be started ends too: the first reason stands.

@@ -61,7 +61,7 @@ void ResetSignals() {
   for (int signal = 1; signal < NSIG; ++signal) sigaction(signal, &standard, nullptr);
   sigset_t none;
   sigemptyset(&none);
-  sigprocmask(SIG_SETMASK, &none, nullptr);
+  pthread_sigmask(SIG_SETMASK, &none, nullptr);
 }
 
 [[noreturn]] void BecomeCommand(const SupervisorPlan& plan, pid_t supervisor) {
@@ -153,7 +153,7 @@ void AwaitEnd(const SupervisorPlan& plan, pid_t command, int signals) {
   for (;;) {
     if (poll(events, 2, -1) < 0) continue;
     if (events[0].revents != 0) return;
-    signalfd_siginfo signal;
+    signalfd_siginfo signal = {};
     if (read(signals, &signal, sizeof(signal)) != sizeof(signal)) continue;
     if (signal.ssi_signo != SIGCHLD) return;
     siginfo_t ended = {};

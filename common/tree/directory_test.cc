@@ -22,6 +22,7 @@ class DirectoryTest : public testing::Test {
   std::vector<std::string> Names(const Directory& directory) {
     std::vector<std::string> names;
     const std::vector<Entry> entries = directory.List().value();
+    names.reserve(entries.size());
     for (const Entry& entry : entries) names.push_back(entry.name);
     return names;
   }

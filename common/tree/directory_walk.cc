@@ -31,7 +31,8 @@ absl::StatusOr<std::vector<std::string>> ListNames(int directory, absl::string_v
   std::vector<std::string> names;
   for (;;) {
     errno = 0;
-    const dirent* entry = readdir(stream.get());
+    const dirent* entry =
+        readdir(stream.get());  // NOLINT(concurrency-mt-unsafe): a stream of our own.
     if (entry == nullptr) break;
     const absl::string_view name = entry->d_name;
     if (name != "." && name != "..") names.emplace_back(name);
@@ -46,7 +47,7 @@ absl::StatusOr<std::vector<Entry>> Directory::List() const {
   std::vector<Entry> entries;
   entries.reserve(names.size());
   for (std::string& name : names) {
-    struct stat status;
+    struct stat status = {};
     if (fstatat(descriptor_, name.c_str(), &status, AT_SYMLINK_NOFOLLOW) == 0) {
       entries.push_back({std::move(name), ToFileInfo(status)});
     } else if (errno != ENOENT) {
@@ -101,7 +102,7 @@ constexpr int kRemovePassesMax = 16;
 absl::StatusOr<Descriptor> OpenForRemoval(int parent, const std::string& name) {
   Descriptor handle(OpenBeneath(parent, name, O_PATH | O_DIRECTORY, 0, RESOLVE_NO_XDEV));
   if (handle.get() < 0) return ErrnoToStatus(errno, "remove tree", name);
-  struct stat status;
+  struct stat status = {};
   if (fstat(handle.get(), &status) != 0) return ErrnoToStatus(errno, "remove tree", name);
   if ((status.st_mode & S_IRWXU) != S_IRWXU) {
     // An O_PATH descriptor takes no fchmod, but its link in /proc leads to the very directory it

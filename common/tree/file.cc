@@ -160,7 +160,7 @@ absl::Status File::SetModifiedTime(absl::Time time) {
 }
 
 absl::StatusOr<FileInfo> File::Stat() const {
-  struct stat status;
+  struct stat status = {};
   if (fstat(descriptor_, &status) != 0) return Fail(errno, "stat");
   return ToFileInfo(status);
 }

@@ -2,7 +2,6 @@
 
 #include <cerrno>
 #include <csignal>
-#include <cstring>
 #include <fcntl.h>
 #include <string>
 #include <unistd.h>
@@ -66,7 +65,7 @@ TEST_F(FileTest, ReservesBlocksWithoutChangingTheLength) {
   File file = directory_.CreateFile("f").value();
   ASSERT_THAT(file.Reserve(1 << 20), IsOk());
   EXPECT_EQ(file.Size().value(), 0);
-  struct stat status;
+  struct stat status = {};
   ASSERT_EQ(fstat(file.descriptor(), &status), 0);
   EXPECT_GE(status.st_blocks * 512, 1 << 20);
 }
@@ -120,7 +119,7 @@ TEST_F(FileTest, AFullDiskIsResourceExhaustedAndLeavesNoPart) {
   }
   ASSERT_THAT(directory_.MakeDirectory("disk"), IsOk());
   const std::string path = temporary_.path() + "/disk";
-  ASSERT_EQ(mount("tmpfs", path.c_str(), "tmpfs", 0, "size=256k"), 0) << strerror(errno);
+  ASSERT_EQ(mount("tmpfs", path.c_str(), "tmpfs", 0, "size=256k"), 0) << "errno " << errno;
   {
     const Directory disk = Directory::Open(path).value();
     File file = disk.CreateFile("f").value();

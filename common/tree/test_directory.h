@@ -10,7 +10,7 @@
 
 namespace waybill::tree {
 
-/// A fresh directory beneath $TMPDIR (or /tmp), removed with its content at the end. For tests
+/// A fresh directory beneath $TEST_TMPDIR (or /tmp), removed with its content at the end. For tests
 /// only.
 class TestDirectory {
  public:
@@ -28,8 +28,9 @@ class TestDirectory {
 
  private:
   static Directory Base() {
-    const char* base = getenv("TMPDIR");
-    return Directory::Open(base != nullptr ? base : "/tmp").value();
+    std::string base = testing::TempDir();
+    while (base.size() > 1 && base.back() == '/') base.pop_back();
+    return Directory::Open(base).value();
   }
 
   const Directory base_;
