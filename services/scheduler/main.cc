@@ -1,0 +1,287 @@
+// The Scheduler's process: settings -> objects -> serve -> drain.
+
+#include <algorithm>
+#include <csignal>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "absl/strings/str_cat.h"
+#include "absl/strings/string_view.h"
+#include "absl/time/time.h"
+
+#include "common/clock/clock.h"
+#include "common/config/parser.h"
+#include "common/config/ports_file.h"
+#include "common/content/chunk_store.h"
+#include "common/jobdb/database.h"
+#include "common/jobdb/listener.h"
+#include "common/jobdb/migrate.h"
+#include "common/jobdb/notifier.h"
+#include "common/logging/log.h"
+#include "common/metrics/metrics.h"
+#include "common/model/access.h"
+#include "common/model/channels.h"
+#include "common/rpc/identity.h"
+#include "common/rpc/listener.h"
+#include "common/rpc/tls.h"
+#include "common/status/status_macros.h"
+#include "common/thread/executor.h"
+#include "common/tree/directory.h"
+#include "services/scheduler/activation_loop.h"
+#include "services/scheduler/config.h"
+#include "services/scheduler/forward_loop.h"
+#include "services/scheduler/importer.h"
+#include "services/scheduler/job_progress_store.h"
+#include "services/scheduler/job_service.h"
+#include "services/scheduler/job_store.h"
+#include "services/scheduler/package_service.h"
+#include "services/scheduler/package_store.h"
+#include "services/scheduler/rollup_loop.h"
+#include "services/scheduler/site_service.h"
+#include "services/scheduler/site_store.h"
+#include "services/scheduler/workstation_store.h"
+
+#include "scheduler_sql.h"
+
+namespace waybill::scheduler {
+namespace {
+
+constexpr char kProgram[] = "waybill-scheduler";
+constexpr int kWaitingPerCallThread = 10;
+// Beside one for each call thread: loops, imports, and streams, which need one only now and then.
+constexpr int kOtherSessions = 16;
+
+using Notify = std::function<void(absl::string_view channel)>;
+
+// Before any thread starts, so that all inherit it and only the main thread sees the signals.
+sigset_t BlockStopSignals() {
+  sigset_t signals;
+  sigemptyset(&signals);
+  sigaddset(&signals, SIGTERM);
+  sigaddset(&signals, SIGINT);
+  pthread_sigmask(SIG_BLOCK, &signals, nullptr);
+  return signals;
+}
+
+// Returns whether a stop signal came within `limit`.
+bool WaitForStop(const sigset_t& signals, absl::Duration limit) {
+  const timespec wait = absl::ToTimespec(limit);
+  return sigtimedwait(&signals, nullptr, &wait) > 0;
+}
+
+// A certificate of another site or service would be refused by all our neighbours, one by one and
+// much later.
+absl::Status CheckIdentity(const rpc::Identity& identity, const std::string& site_code) {
+  const std::string expected = rpc::ServiceUri(site_code, model::kSchedulerName);
+  if (rpc::ToUri(identity) != expected) {
+    return absl::FailedPreconditionError(
+        absl::StrCat("tls-certificate-file: the certificate is of ", rpc::ToUri(identity),
+                     ", expected ", expected));
+  }
+  return absl::OkStatus();
+}
+
+absl::StatusOr<std::unique_ptr<jobdb::Database>> OpenDatabase(const Config& config,
+                                                              const sigset_t& stop_signals) {
+  WAYBILL_RETURN_IF_ERROR(jobdb::WaitForSchema(
+      config.job_database_uri,
+      {.limit = config.database_wait_max,
+       .pause = [&](absl::Duration limit) { return !WaitForStop(stop_signals, limit); },
+       .report = [](absl::string_view line) { log::Warning(line); }}));
+  return jobdb::Database::Open({.uri = config.job_database_uri,
+                                .sessions_max = config.call_threads + kOtherSessions,
+                                .application_name = kProgram},
+                               sql::kAll);
+}
+
+/// What answers administrators: stores, services and the threads their handlers run on.
+struct FrontDoor {
+  FrontDoor(const Config& config, jobdb::Database& database, content::ChunkStore& content,
+            const Notify& notify)
+      : sites(database),
+        workstations(database),
+        packages(database),
+        jobs(database),
+        importer(packages, content,
+                 {.source_directories = config.source_directories,
+                  .lease_duration = config.lease_duration}),
+        calls(config.call_threads, config.call_threads * (1 + kWaitingPerCallThread)),
+        streams(config.streams_max, config.streams_max),
+        site_service({.sites = sites,
+                      .workstations = workstations,
+                      .site_code = config.service.site_code,
+                      .store_directory = config.store_directory,
+                      .notify = notify,
+                      .calls = calls,
+                      .streams = streams}),
+        package_service({.packages = packages,
+                         .importer = importer,
+                         .clock = clock,
+                         .source_directories = config.source_directories,
+                         .store_directory = config.store_directory,
+                         .calls = calls,
+                         .streams = streams}),
+        job_service({.store = jobs, .calls = calls, .streams = streams, .notify = notify}) {}
+
+  absl::StatusOr<std::unique_ptr<rpc::Listener>> Listen(const Config& config,
+                                                        const rpc::TlsIdentity& tls) {
+    std::vector<rpc::AccessRule> rules;
+    for (const char* service : {"waybill.job.v1.JobService", "waybill.package.v1.PackageService",
+                                "waybill.site.v1.SiteService"}) {
+      for (rpc::AccessRule& rule : model::AccessRulesOf(service)) {
+        rules.push_back(std::move(rule));
+      }
+    }
+    return rpc::Listener::Start({.audience = "administrators",
+                                 .address = config.admin_address,
+                                 .rules = std::move(rules),
+                                 .reflection = true},
+                                tls, {&job_service, &package_service, &site_service});
+  }
+
+  const clock::RealClock clock;
+  SiteStore sites;
+  WorkstationStore workstations;
+  PackageStore packages;
+  JobStore jobs;
+  Importer importer;
+  Executor calls;
+  Executor streams;
+  SiteService site_service;
+  PackageService package_service;
+  JobService job_service;
+};
+
+/// The work that nobody calls for.
+struct Loops {
+  Loops(const Config& config, jobdb::Database& database, FrontDoor& front_door,
+        const Notify& notify)
+      : progress(database),
+        activation(
+            progress,
+            [&front_door](const std::string& package_id,
+                          const std::function<bool()>& cancelled) -> absl::StatusOr<std::string> {
+              WAYBILL_ASSIGN_OR_RETURN(
+                  const ImportOutcome outcome,
+                  front_door.importer.Import(
+                      package_id, /*skip_unsafe=*/false, [](const ImportState&) {}, cancelled));
+              return outcome.version.version();
+            },
+            notify, {.poll_interval = config.poll_interval, .lease = config.lease_duration}),
+        forward(progress, notify, config.poll_interval),
+        rollup(progress, front_door.clock, notify, {.poll_interval = config.poll_interval}) {}
+
+  void Start() {
+    activation.Start();
+    forward.Start();
+    rollup.Start();
+  }
+
+  void Wake(absl::string_view channel) {
+    if (channel == model::kJobChannel) {
+      activation.Wake();
+      forward.Wake();
+      rollup.Wake();
+    }
+  }
+
+  void Stop() {
+    activation.Stop();
+    forward.Stop();
+    rollup.Stop();
+  }
+
+  JobProgressStore progress;
+  ActivationLoop activation;
+  ForwardLoop forward;
+  RollupLoop rollup;
+};
+
+absl::Status Serve(const Config& config) {
+  const sigset_t stop_signals = BlockStopSignals();
+  WAYBILL_ASSIGN_OR_RETURN(const auto tls, rpc::TlsIdentity::Load(config.service.tls));
+  WAYBILL_RETURN_IF_ERROR(CheckIdentity(tls->identity(), config.service.site_code));
+  WAYBILL_ASSIGN_OR_RETURN(const auto database, OpenDatabase(config, stop_signals));
+  WAYBILL_RETURN_IF_ERROR(
+      SiteStore(*database).ClaimDatabase(config.service.site_code, config.parent_site_code));
+  WAYBILL_ASSIGN_OR_RETURN(
+      const auto notifier,
+      jobdb::Notifier::Start({.uri = config.job_database_uri, .application_name = kProgram}));
+  const Notify notify = [&notifier](absl::string_view channel) { notifier->Notify(channel); };
+  WAYBILL_ASSIGN_OR_RETURN(const tree::Directory directory,
+                           tree::Directory::Create(config.store_directory));
+  WAYBILL_ASSIGN_OR_RETURN(const auto content, content::ChunkStore::Open(directory));
+
+  FrontDoor front_door(config, *database, *content, notify);
+  Loops loops(config, *database, front_door, notify);
+  WAYBILL_ASSIGN_OR_RETURN(const auto metrics,
+                           metrics::Exposer::Start(config.service.metrics_address));
+  WAYBILL_ASSIGN_OR_RETURN(const auto administrators, front_door.Listen(config, *tls));
+  loops.Start();
+  WAYBILL_ASSIGN_OR_RETURN(
+      const auto wakes,
+      jobdb::Listener::Start(
+          {.uri = config.job_database_uri, .application_name = kProgram}, {model::kJobChannel},
+          [&loops](absl::string_view channel) { loops.Wake(channel); },
+          [](const absl::Status& status) {
+            log::Info("connection for wakes", {{"status", status}});
+          }));
+  log::Info("listening",
+            {{"admin_port", administrators->port()}, {"metrics_port", metrics->port()}});
+  WAYBILL_RETURN_IF_ERROR(config::WritePortsFile(
+      config.ports_file, {{"admin", administrators->port()}, {"metrics", metrics->port()}}));
+
+  while (!WaitForStop(stop_signals, absl::Hours(1))) {
+  }
+  log::Info("draining");
+  administrators->SetServing(false);
+  front_door.streams.Drain();
+  loops.Stop();
+  administrators->Shutdown(config.service.drain_max);
+  return absl::OkStatus();
+}
+
+absl::Status Run(const config::Parser& parser, const Config& config) {
+  if (parser.subcommand() != "migrate") {
+    return Serve(config);
+  }
+  WAYBILL_RETURN_IF_ERROR(jobdb::Migrate(config.job_database_uri));
+  log::Info("the job database has this program's schema");
+  return absl::OkStatus();
+}
+
+// `migrate` needs the job database only, so an installer can call it before anything else exists.
+bool IsMigrate(int argc, char** argv) {
+  return std::any_of(argv + std::min(argc, 1), argv + argc,
+                     [](const char* argument) { return absl::string_view(argument) == "migrate"; });
+}
+
+}  // namespace
+}  // namespace waybill::scheduler
+
+int main(int argc, char** argv) {
+  waybill::scheduler::Config config;
+  waybill::config::Parser parser("waybill-scheduler",
+                                 "The front door of a site: jobs, packages and sites.");
+  if (waybill::scheduler::IsMigrate(argc, argv)) {
+    waybill::scheduler::AddMigrateOptions(parser, config);
+  } else {
+    waybill::scheduler::AddOptions(parser, config);
+  }
+  if (const std::optional<int> code = parser.ParseCommandLine(argc, argv)) {
+    return *code;
+  }
+  waybill::log::Init("scheduler", config.service.site_code, config.service.log_level);
+  const absl::Status status = waybill::scheduler::Run(parser, config);
+  if (status.ok() || absl::IsCancelled(status)) {  // Told to stop while it waited at start.
+    return 0;
+  }
+  waybill::log::Error("ended", {{"error", status}});
+  return 1;
+}

@@ -1,0 +1,3 @@
+-- $1 pin_id
+DELETE FROM waybill.pin
+ WHERE pin_id = $1

@@ -1,0 +1,2 @@
+-- $1 kPackUnlinkLock
+SELECT pg_advisory_xact_lock_shared($1::bigint)

@@ -1,0 +1,2 @@
+-- no parameters
+SELECT nextval('waybill.package_number') AS number
