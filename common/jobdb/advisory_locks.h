@@ -17,6 +17,10 @@ inline constexpr std::int64_t kMigrateLock = 7305808869231650;
 /// check and the commit. Pass it as a parameter: `SELECT pg_advisory_xact_lock_shared($1)`.
 inline constexpr std::int64_t kPackUnlinkLock = 7305808869231651;
 
+/// Held while servers are claimed for copying or removing: two claims at once could take one server
+/// and package for two jobs.
+inline constexpr std::int64_t kServerClaimLock = 7305808869231652;
+
 }  // namespace waybill::jobdb
 
 #endif  // WAYBILL_COMMON_JOBDB_ADVISORY_LOCKS_H_

@@ -1,0 +1,92 @@
+#ifndef WAYBILL_SERVICES_DESPOOLER_REMOVAL_LOOP_H_
+#define WAYBILL_SERVICES_DESPOOLER_REMOVAL_LOOP_H_
+
+#include <string>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "absl/time/time.h"
+
+#include "common/clock/backoff.h"
+#include "common/clock/clock.h"
+#include "common/content/chunk_store.h"
+#include "common/thread/loop.h"
+#include "services/despooler/distribute_loop.h"
+#include "services/despooler/distribute_store.h"
+#include "services/despooler/removal_store.h"
+#include "services/despooler/server_crew_loop.h"
+
+namespace waybill::despooler {
+
+/// Removes packages: every copy on this site's servers, with proof, then the compressed package.
+///
+/// wake -> claim due rows of remove jobs -> for each server, on a thread of its own: remove each
+/// copy that the ledger knows, look that it is gone, take it out of the ledger, REMOVED.
+///
+/// When a job has no open server here: at the site where the package was made, whose compressed
+/// package stays by rule, that is all. Elsewhere the versions leave the database, then their
+/// manifests and the packs in which nothing is live leave the store. Then the job is told.
+///
+/// A copy is removed whether or not a workstation runs a command from it. Each step may be the last
+/// before a crash; the next pass finds what is left. Any number of these may run.
+class RemovalLoop {
+ public:
+  struct Options {
+    std::string site_code;
+    absl::Duration poll_interval = absl::Seconds(60);
+    clock::BackoffLimits backoff = {.base = absl::Seconds(5), .max = absl::Minutes(15)};
+    absl::Duration collect_retry_interval = absl::Seconds(5);  ///< While an import is under way.
+    int claims_max = 64;
+    ServerCrewLoop::Options crew = {.name = "remove", .threads_max = 4};
+  };
+
+  /// Borrowed, and used by workers until Stop returned true.
+  struct Parts {
+    DistributeStore& servers;
+    RemovalStore& store;
+    content::ChunkStore& content;
+    const clock::Clock& clock;
+  };
+
+  RemovalLoop(Parts parts, Notify notify, Options options);
+  ~RemovalLoop();
+
+  void Start();
+  void Wake() { loop_.Wake(); }
+
+  /// As ServerCrewLoop::Stop.
+  bool Stop(absl::Duration limit);
+
+  /// One pass: begins removals that are due, finishes jobs whose servers are done; returns after
+  /// how long the next is.
+  absl::StatusOr<absl::Duration> RunOnce();
+
+  /// Removes manifests and packs that nothing needs. Returns false, having removed nothing, while
+  /// an import is under way that may rely on any chunk.
+  absl::StatusOr<bool> Collect();
+
+  /// For tests: the workers of the passes.
+  ServerCrewLoop& crew() { return crew_; }
+
+ private:
+  void Begin(const RemovalClaim& removal);
+  void Serve(const RemovalClaim& removal, ServerTask& task);
+  absl::Status RemoveCopies(const RemovalClaim& removal, const std::vector<LedgerCopy>& copies,
+                            ServerTask& task) const;
+  absl::Status RemoveCopy(const RemovalClaim& removal, const LedgerCopy& copy,
+                          ServerTask& task) const;
+  void RetryLater(const ServerClaim& claim, const absl::Status& why);
+  absl::StatusOr<bool> ClearSites();
+  absl::StatusOr<bool> ClearSite(const SiteRemoval& removal);
+  void NotifyEnded() const;
+
+  const Parts parts_;
+  const Notify notify_;
+  const Options options_;
+  Loop loop_;
+  ServerCrewLoop crew_;
+};
+
+}  // namespace waybill::despooler
+
+#endif  // WAYBILL_SERVICES_DESPOOLER_REMOVAL_LOOP_H_

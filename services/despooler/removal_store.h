@@ -1,0 +1,94 @@
+#ifndef WAYBILL_SERVICES_DESPOOLER_REMOVAL_STORE_H_
+#define WAYBILL_SERVICES_DESPOOLER_REMOVAL_STORE_H_
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "absl/functional/function_ref.h"
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "absl/time/time.h"
+
+#include "common/content/digest.h"
+#include "common/jobdb/database.h"
+#include "services/despooler/distribute_store.h"
+
+namespace waybill::despooler {
+
+/// One claimed row of a remove job.
+struct RemovalClaim {
+  ServerClaim claim;
+  std::string package_id;
+  std::optional<content::Digest> version;  ///< Nothing: every version.
+};
+
+/// A copy that the ledger knows.
+struct LedgerCopy {
+  content::Digest version;
+  CopyPlace place;
+};
+
+/// A remove job that this site has still to finish.
+struct SiteRemoval {
+  std::string job_id;
+  std::string package_id;
+  std::optional<content::Digest> version;
+};
+
+/// What the database says about packages that are to go, on servers and in the site's store.
+///
+///                 claim                Complete
+///   REMOVING -------------> REMOVING ------------> REMOVED
+///                  ^           |  DistributeStore::Retry
+///                  +-----------+  (RETRYING until it is due; FAILED behind the deadline)
+///
+/// Each method is one transaction; errors and fences as of DistributeStore. Thread-safe.
+class RemovalStore {
+ public:
+  /// Borrows `database`.
+  RemovalStore(jobdb::Database& database, std::string site_code)
+      : database_(database), site_code_(std::move(site_code)) {}
+
+  /// Claims due rows of remove jobs.
+  absl::StatusOr<std::vector<RemovalClaim>> Claim(absl::Duration lease, int claims_max);
+
+  /// The copies on that server that the job is about.
+  absl::StatusOr<std::vector<LedgerCopy>> ListCopies(const RemovalClaim& removal);
+
+  /// These copies are proved gone: they leave the ledger, and the row is REMOVED, in one step.
+  absl::Status Complete(const RemovalClaim& removal, const std::vector<LedgerCopy>& copies);
+
+  /// Remove jobs without an open server at this site whose compressed package has not been given
+  /// up, at most `count_max`.
+  absl::StatusOr<std::vector<SiteRemoval>> ListSitesToClear(int count_max);
+
+  /// The site no longer holds the versions. Those stay that a transfer under way or a later job
+  /// relies on. Their manifests and chunks are left to the collector.
+  absl::Status DeleteVersions(const SiteRemoval& removal);
+
+  /// What the store must keep.
+  struct Needed {
+    std::vector<content::Digest> versions;  ///< Those that this site holds.
+    std::vector<content::Digest> pinned;    ///< Those on their way, whose manifests may be too.
+    bool everything = false;                ///< An import is under way that may rely on any chunk.
+  };
+  absl::StatusOr<Needed> ListNeeded();
+
+  /// As ListNeeded, and calls `collect` while nobody can make a version visible. It may work on
+  /// files for some minutes.
+  absl::Status WithCollectionLock(absl::FunctionRef<absl::Status(const Needed&)> collect);
+
+  /// The last step of a remove job at this site. A repeat changes nothing.
+  absl::Status PutPackageRemoved(const SiteRemoval& removal);
+
+ private:
+  jobdb::Database& database_;
+  const std::string site_code_;
+};
+
+}  // namespace waybill::despooler
+
+#endif  // WAYBILL_SERVICES_DESPOOLER_REMOVAL_STORE_H_

@@ -1,0 +1,4 @@
+-- $1 site_code, $2 server_name, $3 package_id, $4 version
+SELECT drive, directory
+  FROM waybill.location
+ WHERE site_code = $1 AND server_name = $2 AND package_id = $3 AND version = $4::bytea

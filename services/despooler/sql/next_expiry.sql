@@ -1,0 +1,4 @@
+-- no parameters
+SELECT (extract(epoch FROM min(expires_after) - now()) * 1000000)::bigint
+  FROM waybill.job
+ WHERE expires_after > now() AND state IN (1, 2, 3, 6)
