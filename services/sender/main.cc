@@ -7,11 +7,14 @@
 
 #include "absl/random/random.h"
 #include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "absl/strings/str_cat.h"
 #include "absl/strings/string_view.h"
 #include "absl/time/time.h"
 
 #include "common/clock/clock.h"
 #include "common/config/parser.h"
+#include "common/config/ports_file.h"
 #include "common/content/chunk_store.h"
 #include "common/jobdb/database.h"
 #include "common/jobdb/listener.h"
@@ -21,6 +24,7 @@
 #include "common/metrics/metrics.h"
 #include "common/model/access.h"
 #include "common/model/channels.h"
+#include "common/rpc/identity.h"
 #include "common/rpc/listener.h"
 #include "common/rpc/tls.h"
 #include "common/status/status_macros.h"
@@ -72,6 +76,22 @@ SendLoop::Options LoopOptions(const Config& config) {
           .base = config.retry_base, .max = config.retry_max, .space_retry = config.space_retry}};
 }
 
+// A certificate of another site or service would be refused by all our neighbours, one by one and
+// much later.
+absl::Status CheckIdentity(const rpc::Identity& identity, const std::string& site_code) {
+  const std::string expected = rpc::ServiceUri(site_code, model::kSenderName);
+  if (rpc::ToUri(identity) == expected) return absl::OkStatus();
+  return absl::FailedPreconditionError(absl::StrCat("tls-certificate-file: the certificate is of ",
+                                                    rpc::ToUri(identity), ", expected ", expected));
+}
+
+// Two sites on one job database would answer for each other.
+absl::Status CheckSiteCode(const absl::StatusOr<std::string>& known, const std::string& site_code) {
+  if (!known.ok() || *known == site_code) return absl::OkStatus();  // Not named yet: waits.
+  return absl::FailedPreconditionError(
+      absl::StrCat("site-code: the job database is of site ", *known, ", not of ", site_code));
+}
+
 absl::Status Serve(const Config& config) {
   const sigset_t stop_signals = BlockStopSignals();
   const std::string& uri = config.job_database_uri;
@@ -80,6 +100,7 @@ absl::Status Serve(const Config& config) {
             .pause = [&](absl::Duration limit) { return !WaitForStop(stop_signals, limit); },
             .report = [](absl::string_view line) { log::Info(line); }}));
   WAYBILL_ASSIGN_OR_RETURN(const auto tls, rpc::TlsIdentity::Load(config.service.tls));
+  WAYBILL_RETURN_IF_ERROR(CheckIdentity(tls->identity(), config.service.site_code));
   WAYBILL_ASSIGN_OR_RETURN(
       const auto database,  // A session for each worker, each call, and the loop.
       jobdb::Database::Open({.uri = uri,
@@ -94,6 +115,7 @@ absl::Status Serve(const Config& config) {
 
   const clock::RealClock clock;
   SendStore store(*database);
+  WAYBILL_RETURN_IF_ERROR(CheckSiteCode(store.GetSiteCode(), config.service.site_code));
   const auto client = MakeTransferClient(config.service.site_code, *tls, *chunks);
   SendLoop loop({.store = store,
                  .client = *client,
@@ -143,8 +165,9 @@ int main(int argc, char** argv) {
   }
   waybill::log::Init("sender", config.service.site_code, config.service.log_level);
   const absl::Status status = waybill::sender::Serve(config);
-  if (!status.ok()) {
-    waybill::log::Error("ended", {{"error", status}});
+  if (status.ok() || absl::IsCancelled(status)) {  // Told to stop while it waited at start.
+    return 0;
   }
-  return status.ok() ? 0 : 1;
+  waybill::log::Error("ended", {{"error", status}});
+  return 1;
 }
