@@ -130,6 +130,28 @@ absl::Status ChunkStore::LoadSealed(const std::string& uuid) {
   return absl::OkStatus();
 }
 
+absl::Status ChunkStore::Repair(const ChunkFacts& facts, absl::string_view stored) {
+  std::optional<PackSet::Found> found;
+  {
+    const MutexLock lock(mutex_);
+    found = sealed_.Find(facts.digest);
+  }
+  const bool fits = found.has_value() && found->entry.stored_bytes == stored.size() &&
+                    found->entry.facts.plain_bytes == facts.plain_bytes &&
+                    found->entry.facts.representation == facts.representation;
+  if (!fits) {
+    return absl::FailedPreconditionError(
+        absl::StrCat("no record of chunk ", facts.digest.ToHex(), " has this form"));
+  }
+  WAYBILL_ASSIGN_OR_RETURN(tree::File pack,
+                           packs_directory_.OpenReadWrite(PackName(found->pack->uuid)));
+  // With its header, which the disk may have garbled too.
+  std::string record = EncodePackRecordHeader(facts, found->entry.stored_bytes);
+  record.append(stored.data(), stored.size());
+  WAYBILL_RETURN_IF_ERROR(pack.WriteFull(static_cast<int64_t>(found->entry.offset), record));
+  return pack.Sync();
+}
+
 absl::StatusOr<uint64_t> ChunkStore::Collect(absl::FunctionRef<bool(const Digest&)> is_live) {
   WAYBILL_RETURN_IF_ERROR(Refresh());
   std::vector<std::shared_ptr<SealedPack>> packs;

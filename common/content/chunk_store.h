@@ -37,7 +37,7 @@ struct StoredChunk {
 ///     packs/<uuid>.pack   packs/<uuid>.idx   manifests/<version>
 ///
 /// A pack is *open* while its writer lives and holds the file's lock, and *sealed* once its index
-/// stands beside it; then neither changes again.
+/// stands beside it; then neither changes again, but for Repair.
 ///
 ///               Put, Sync              Seal: sync, index, rename
 ///     (none) ------------> open ------------------------------------> sealed ----> removed
@@ -90,6 +90,13 @@ class ChunkStore {
 
   /// Seals what writers that died left behind, in whatever process. Open does so too.
   absl::Status Recover();
+
+  /// Writes a chunk, whose bytes the caller has checked, over the record that this store reads it
+  /// from; durable when it returns. For records that a disk garbled: the place stays, so readers in
+  /// every process get the good bytes, and a crash on the way leaves a record that is still broken.
+  /// FAILED_PRECONDITION, and nothing is written, if no sealed pack has the chunk in the same
+  /// representation and length.
+  absl::Status Repair(const ChunkFacts& facts, absl::string_view stored);
 
   /// Removes sealed packs in which `is_live` holds for no chunk. Returns the bytes freed.
   ///

@@ -19,21 +19,23 @@
 
 namespace waybill::despooler {
 
-ChunkIntake::ChunkIntake(const content::ChunkList& chunks, std::vector<bool> missing,
-                         content::PackWriter& writer)
+ChunkIntake::ChunkIntake(const content::ChunkList& chunks, Wanted wanted,
+                         content::ChunkStore& store, content::PackWriter& writer)
     : chunks_(chunks),
-      missing_(std::move(missing)),
+      wanted_(std::move(wanted)),
+      store_(store),
       writer_(writer),
-      missing_count_(std::count(missing_.begin(), missing_.end(), true)) {
+      missing_count_(std::count(wanted_.missing.begin(), wanted_.missing.end(), true)) {
   plain_.resize(content::kChunkBytesMax);
 }
 
 absl::Status ChunkIntake::CheckWanted(std::int64_t index) const {
-  if (index < 0 || static_cast<std::size_t>(index) >= missing_.size()) {
+  if (index < 0 || static_cast<std::size_t>(index) >= wanted_.missing.size()) {
     return absl::InvalidArgumentError(absl::StrCat("chunks.index ", index, " is not one of the ",
-                                                   missing_.size(), " chunks of the manifest"));
+                                                   wanted_.missing.size(),
+                                                   " chunks of the manifest"));
   }
-  if (!missing_[static_cast<std::size_t>(index)]) {
+  if (!wanted_.missing[static_cast<std::size_t>(index)]) {
     return absl::InvalidArgumentError(absl::StrCat("chunks.index ", index, " is not missing here"));
   }
   if (index < next_index_) {
@@ -41,6 +43,16 @@ absl::Status ChunkIntake::CheckWanted(std::int64_t index) const {
         absl::StrCat("chunks.index ", index, " came already, or behind a higher one"));
   }
   return absl::OkStatus();
+}
+
+absl::Status ChunkIntake::Store(std::size_t index, const content::ChunkFacts& facts,
+                                absl::string_view stored) {
+  if (index < wanted_.broken.size() && wanted_.broken[index]) {
+    const absl::Status repaired = store_.Repair(facts, stored);
+    // In another form than it had here: it cannot take its old place.
+    if (!absl::IsFailedPrecondition(repaired)) return repaired;
+  }
+  return writer_.Put(facts, stored);
 }
 
 absl::Status ChunkIntake::Add(std::int64_t index, std::int32_t representation,
@@ -55,7 +67,7 @@ absl::Status ChunkIntake::Add(std::int64_t index, std::int32_t representation,
   WAYBILL_RETURN_IF_ERROR(content::CheckChunkLengths(known, chunk.plain_bytes, stored.size()));
   WAYBILL_RETURN_IF_ERROR(content::DecompressAndVerify(
       facts, stored, absl::MakeSpan(plain_).subspan(0, chunk.plain_bytes)));
-  WAYBILL_RETURN_IF_ERROR(writer_.Put(facts, stored));
+  WAYBILL_RETURN_IF_ERROR(Store(static_cast<std::size_t>(index), facts, stored));
   next_index_ = index + 1;
   --missing_count_;
   ++received_count_;

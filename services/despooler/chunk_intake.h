@@ -1,6 +1,7 @@
 #ifndef WAYBILL_SERVICES_DESPOOLER_CHUNK_INTAKE_H_
 #define WAYBILL_SERVICES_DESPOOLER_CHUNK_INTAKE_H_
 
+#include <cstddef>
 #include <cstdint>
 #include <string>
 #include <vector>
@@ -9,6 +10,8 @@
 #include "absl/strings/string_view.h"
 
 #include "common/content/chunk_list.h"
+#include "common/content/chunk_store.h"
+#include "common/content/codec.h"
 #include "common/content/pack_writer.h"
 
 namespace waybill::despooler {
@@ -17,14 +20,21 @@ namespace waybill::despooler {
 /// after their bytes were checked against their digest. Used by one thread.
 class ChunkIntake {
  public:
-  /// `missing`: which of `chunks` were asked for. `chunks` and `writer` are borrowed.
-  ChunkIntake(const content::ChunkList& chunks, std::vector<bool> missing,
+  /// Which chunks were asked for, and which of those because their records here are broken: those
+  /// are repaired in their place, so that the bad ones are not read again.
+  struct Wanted {
+    std::vector<bool> missing;
+    std::vector<bool> broken = {};  ///< Empty: none.
+  };
+
+  /// `chunks`, `store` and its `writer` are borrowed.
+  ChunkIntake(const content::ChunkList& chunks, Wanted wanted, content::ChunkStore& store,
               content::PackWriter& writer);
 
-  /// Appends chunk `index` to the pack. INVALID_ARGUMENT for an index that the manifest does not
+  /// Stores chunk `index`. INVALID_ARGUMENT for an index that the manifest does not
   /// have, that was not asked for, came already, or comes behind a higher one, and for bad lengths;
   /// UNIMPLEMENTED for an unknown representation; DATA_LOSS for bytes that are not the chunk. After
-  /// any of these nothing was appended. Else as PackWriter::Put.
+  /// any of these nothing was stored. Else as PackWriter::Put and ChunkStore::Repair.
   absl::Status Add(std::int64_t index, std::int32_t representation, absl::string_view stored);
 
   std::int64_t missing_count() const { return missing_count_; }
@@ -33,9 +43,11 @@ class ChunkIntake {
 
  private:
   absl::Status CheckWanted(std::int64_t index) const;
+  absl::Status Store(std::size_t index, const content::ChunkFacts& facts, absl::string_view stored);
 
   const content::ChunkList& chunks_;
-  const std::vector<bool> missing_;
+  const Wanted wanted_;
+  content::ChunkStore& store_;
   content::PackWriter& writer_;
   std::int64_t next_index_ = 0;  // The lowest that may come.
   std::int64_t missing_count_ = 0;

@@ -262,7 +262,8 @@ absl::StatusOr<TransferSession::Step> TransferSession::ReceiveVersion() {
   WAYBILL_RETURN_IF_ERROR(SayMissing(missing));
 
   writer_ = deps_.chunks.NewWriter();
-  ChunkIntake intake(manifest_.chunks, missing, *writer_);
+  ChunkIntake intake(manifest_.chunks, {.missing = missing, .broken = broken_}, deps_.chunks,
+                     *writer_);
   absl::Status status = ReceiveChunks(intake);
   // Sealed also when the stream broke: what came is then not missing the next time.
   status.Update(writer_->Seal());
@@ -336,6 +337,7 @@ absl::StatusOr<std::vector<bool>> TransferSession::FindMissing() {
 
 absl::Status TransferSession::VerifyHeld(std::vector<bool>& missing) {
   std::string plain(content::kChunkBytesMax, '\0');
+  broken_.assign(missing.size(), false);
   for (std::size_t i = 0; i < missing.size(); ++i) {
     if (missing[i]) continue;
     const content::Chunk& chunk = manifest_.chunks[i];
@@ -343,6 +345,7 @@ absl::Status TransferSession::VerifyHeld(std::vector<bool>& missing) {
         deps_.chunks.ReadPlain(chunk, absl::MakeSpan(plain).subspan(0, chunk.plain_bytes));
     missing[i] = absl::IsDataLoss(status) || absl::IsNotFound(status);
     if (missing[i]) {
+      broken_[i] = true;
       log::Error("a chunk in the store is broken; it is asked for again",
                  {{"digest", chunk.digest.ToHex()}, {"error", status}});
       continue;

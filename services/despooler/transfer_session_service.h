@@ -86,6 +86,7 @@ class TransferSession {
   content::ManifestIndex manifest_;
   std::unique_ptr<SpaceLedger::Reservation> reservation_;
   std::unique_ptr<content::PackWriter> writer_;
+  std::vector<bool> broken_;  // Chunks that are here with bad bytes; empty: none was looked for.
   std::int64_t acked_bytes_ = 0;
   std::int64_t received_count_ = 0;
   std::int64_t received_bytes_ = 0;
