@@ -19,6 +19,7 @@
 #include "common/config/ports_file.h"
 #include "common/content/chunk_store.h"
 #include "common/jobdb/database.h"
+#include "common/jobdb/listener.h"
 #include "common/jobdb/migrate.h"
 #include "common/jobdb/notifier.h"
 #include "common/logging/log.h"
@@ -243,6 +244,17 @@ absl::Status Serve(const Config& config) {
   WAYBILL_ASSIGN_OR_RETURN(const auto metrics,
                            metrics::Exposer::Start(config.service.metrics_address));
   WAYBILL_ASSIGN_OR_RETURN(const auto sites, receiving.Listen(config, *tls));
+  Distribution distribution(config, *database, *content, notify);
+  distribution.Start();
+  WAYBILL_ASSIGN_OR_RETURN(
+      const auto wakes,
+      jobdb::Listener::Start(
+          {.uri = config.job_database_uri, .application_name = kProgram},
+          {model::kDistributeChannel, model::kDefinitionChannel},
+          [&distribution](absl::string_view channel) { distribution.Wake(channel); },
+          [](const absl::Status& status) {
+            log::Info("connection for wakes", {{"status", status}});
+          }));
   log::Info("listening", {{"sites_port", sites->port()}, {"metrics_port", metrics->port()}});
   WAYBILL_RETURN_IF_ERROR(config::WritePortsFile(
       config.ports_file, {{"sites", sites->port()}, {"metrics", metrics->port()}}));
@@ -253,6 +265,10 @@ absl::Status Serve(const Config& config) {
   sites->SetServing(false);
   receiving.transfers.Drain();
   sites->Shutdown(config.service.drain_max);
+  if (!distribution.Stop(config.service.drain_max)) {
+    log::Warning("ended while a worker hangs on a server");
+    std::_Exit(0);  // The hanging thread still uses what we would destroy.
+  }
   return absl::OkStatus();
 }
 

@@ -142,6 +142,8 @@ absl::Status Serve(const Config& config) {
                                [](const absl::Status& status) {
                                  log::Info("connection for wakes", {{"status", status}});
                                }));
+  WAYBILL_RETURN_IF_ERROR(config::WritePortsFile(
+      config.ports_file, {{"admin", listener->port()}, {"metrics", metrics->port()}}));
   log::Info("serving", {{"admin_address", listener->address()}, {"metrics_port", metrics->port()}});
   while (!WaitForStop(stop_signals, absl::Hours(1))) {
   }
