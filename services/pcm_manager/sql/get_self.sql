@@ -1,0 +1,2 @@
+-- Which site this job database is of.
+SELECT site_code FROM waybill.self
