@@ -65,6 +65,13 @@ absl::StatusOr<ExitCode> RunPut(Session& session, const Put& put) {
   return kOk;
 }
 
+absl::StatusOr<ExitCode> RunAddress(Session& session, const Put& put) {
+  WAYBILL_ASSIGN_OR_RETURN(const auto stub, Stub(session));
+  WAYBILL_RETURN_IF_ERROR(PutAddress(*stub, put));
+  std::cout << (session.json() ? "{}" : put.site_code + " is reached at " + put.endpoint) << "\n";
+  return kOk;
+}
+
 absl::StatusOr<ExitCode> RunList(Session& session) {
   WAYBILL_ASSIGN_OR_RETURN(const auto stub, Stub(session));
   WAYBILL_ASSIGN_OR_RETURN(const auto sites,
@@ -136,6 +143,20 @@ void AddSiteCommands(CLI::App& app, Session& session) {
       ->capture_default_str();
   verb->callback(
       [&session, put] { session.SetWork([&session, put] { return RunPut(session, *put); }); });
+
+  CLI::App* reach =
+      AddVerb(*site, "address", "say how a direct child, or this site itself, is reached",
+              "waybill site address NYC nyc.example.com:7012");
+  const auto address = std::make_shared<Put>();
+  reach->add_option("CODE", address->site_code, "three characters A-Z 0-9")->required();
+  reach->add_option("ADDRESS", address->endpoint, "host:port of its Despooler's listener for sites")
+      ->required();
+  reach->add_option("--sends", address->concurrent_sends_max, "sends to it at once")
+      ->check(CLI::Range(1, 64))
+      ->capture_default_str();
+  reach->callback([&session, address] {
+    session.SetWork([&session, address] { return RunAddress(session, *address); });
+  });
 
   CLI::App* list =
       AddVerb(*site, "list", "this site and all below it, with addresses", "waybill site list");

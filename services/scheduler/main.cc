@@ -27,6 +27,8 @@
 #include "common/metrics/metrics.h"
 #include "common/model/access.h"
 #include "common/model/channels.h"
+#include "common/random/random_id.h"
+#include "common/rpc/channel.h"
 #include "common/rpc/identity.h"
 #include "common/rpc/listener.h"
 #include "common/rpc/tls.h"
@@ -42,9 +44,13 @@
 #include "services/scheduler/job_store.h"
 #include "services/scheduler/package_service.h"
 #include "services/scheduler/package_store.h"
+#include "services/scheduler/parent_client.h"
 #include "services/scheduler/rollup_loop.h"
+#include "services/scheduler/shipper_loop.h"
 #include "services/scheduler/site_service.h"
 #include "services/scheduler/site_store.h"
+#include "services/scheduler/status_service.h"
+#include "services/scheduler/status_store.h"
 #include "services/scheduler/workstation_store.h"
 
 #include "scheduler_sql.h"
@@ -52,6 +58,8 @@
 namespace waybill::scheduler {
 namespace {
 
+// Between attempts to reach the parent, however rarely the job database is looked at.
+constexpr absl::Duration kReportPauseMax = absl::Seconds(10);
 constexpr char kProgram[] = "waybill-scheduler";
 constexpr int kWaitingPerCallThread = 10;
 // Beside one for each call thread: loops, imports, and streams, which need one only now and then.
@@ -127,7 +135,10 @@ struct FrontDoor {
                          .store_directory = config.store_directory,
                          .calls = calls,
                          .streams = streams}),
-        job_service({.store = jobs, .calls = calls, .streams = streams, .notify = notify}) {}
+        job_service({.store = jobs, .calls = calls, .streams = streams, .notify = notify}),
+        status_store(database),
+        child_streams(config.streams_max, config.streams_max),
+        status_service({.store = status_store, .streams = child_streams, .notify = notify}) {}
 
   absl::StatusOr<std::unique_ptr<rpc::Listener>> Listen(const Config& config,
                                                         const rpc::TlsIdentity& tls) {
@@ -145,6 +156,15 @@ struct FrontDoor {
                                 tls, {&job_service, &package_service, &site_service});
   }
 
+  absl::StatusOr<std::unique_ptr<rpc::Listener>> ListenToSites(const Config& config,
+                                                               const rpc::TlsIdentity& tls) {
+    return rpc::Listener::Start({.audience = "sites",
+                                 .address = config.sites_address,
+                                 .rules = model::AccessRulesOf("waybill.status.v1.StatusService"),
+                                 .is_site_link = true},
+                                tls, {&status_service});
+  }
+
   const clock::RealClock clock;
   SiteStore sites;
   WorkstationStore workstations;
@@ -156,6 +176,25 @@ struct FrontDoor {
   SiteService site_service;
   PackageService package_service;
   JobService job_service;
+  StatusStore status_store;
+  Executor child_streams;
+  StatusService status_service;
+};
+
+/// What reports to the site above, if there is one.
+struct Reporting {
+  Reporting(const Config& config, StatusStore& store, const rpc::TlsIdentity& tls)
+      : client(rpc::MakeChannel(
+            {.target = config.parent_endpoint,
+             .server = {rpc::Role::kService, config.parent_site_code, model::kSchedulerName},
+             .is_site_link = true},
+            tls)),
+        shipper(store, client, RandomId(),
+                {.poll_interval = std::min(config.poll_interval, kReportPauseMax),
+                 .lease = config.lease_duration}) {}
+
+  ParentClient client;
+  ShipperLoop shipper;
 };
 
 /// The work that nobody calls for.
@@ -223,27 +262,46 @@ absl::Status Serve(const Config& config) {
   WAYBILL_ASSIGN_OR_RETURN(const auto metrics,
                            metrics::Exposer::Start(config.service.metrics_address));
   WAYBILL_ASSIGN_OR_RETURN(const auto administrators, front_door.Listen(config, *tls));
+  WAYBILL_ASSIGN_OR_RETURN(const auto sites, front_door.ListenToSites(config, *tls));
   loops.Start();
-  WAYBILL_ASSIGN_OR_RETURN(
-      const auto wakes,
-      jobdb::Listener::Start(
-          {.uri = config.job_database_uri, .application_name = kProgram}, {model::kJobChannel},
-          [&loops](absl::string_view channel) { loops.Wake(channel); },
-          [](const absl::Status& status) {
-            log::Info("connection for wakes", {{"status", status}});
-          }));
-  log::Info("listening",
-            {{"admin_port", administrators->port()}, {"metrics_port", metrics->port()}});
+  std::optional<Reporting> reporting;
+  if (!config.parent_site_code.empty()) {
+    reporting.emplace(config, front_door.status_store, *tls);
+    reporting->shipper.Start();
+  }
+  WAYBILL_ASSIGN_OR_RETURN(const auto wakes,
+                           jobdb::Listener::Start(
+                               {.uri = config.job_database_uri, .application_name = kProgram},
+                               {model::kJobChannel, model::kOutboxChannel},
+                               [&](absl::string_view channel) {
+                                 loops.Wake(channel);
+                                 if (reporting.has_value() && channel == model::kOutboxChannel) {
+                                   reporting->shipper.Wake();
+                                 }
+                               },
+                               [](const absl::Status& status) {
+                                 log::Info("connection for wakes", {{"status", status}});
+                               }));
+  log::Info("listening", {{"admin_port", administrators->port()},
+                          {"sites_port", sites->port()},
+                          {"metrics_port", metrics->port()}});
   WAYBILL_RETURN_IF_ERROR(config::WritePortsFile(
-      config.ports_file, {{"admin", administrators->port()}, {"metrics", metrics->port()}}));
+      config.ports_file,
+      {{"admin", administrators->port()}, {"sites", sites->port()}, {"metrics", metrics->port()}}));
 
   while (!WaitForStop(stop_signals, absl::Hours(1))) {
   }
   log::Info("draining");
   administrators->SetServing(false);
+  sites->SetServing(false);
   front_door.streams.Drain();
+  front_door.child_streams.Drain();
   loops.Stop();
+  if (reporting.has_value()) {
+    reporting->shipper.Stop();
+  }
   administrators->Shutdown(config.service.drain_max);
+  sites->Shutdown(config.service.drain_max);
   return absl::OkStatus();
 }
 

@@ -1,0 +1,78 @@
+#include "services/scheduler/shipper_loop.h"
+
+#include <cstdint>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "absl/time/time.h"
+
+#include "common/logging/log.h"
+#include "common/status/status_macros.h"
+#include "services/scheduler/parent_client.h"
+#include "services/scheduler/status_store.h"
+
+namespace waybill::scheduler {
+
+ShipperLoop::ShipperLoop(StatusStore& store, ParentClient& client, std::string holder,
+                         Options options)
+    : store_(store),
+      client_(client),
+      holder_(std::move(holder)),
+      options_(options),
+      loop_("shipper", options.poll_interval, [this]() -> absl::StatusOr<absl::Duration> {
+        const absl::Status status = RunOnce();
+        if (absl::IsAborted(status)) {
+          return options_.lease;  // The other one may have died; its lease has ended by then.
+        }
+        WAYBILL_RETURN_IF_ERROR(status);
+        return absl::InfiniteDuration();
+      }) {}
+
+void ShipperLoop::Stop() {
+  client_.Cancel();
+  loop_.Stop();
+}
+
+absl::Status ShipperLoop::OpenStream() {
+  WAYBILL_ASSIGN_OR_RETURN(Shipping shipping, store_.GetShipping());
+  WAYBILL_ASSIGN_OR_RETURN(ParentClient::Welcome welcome,
+                           client_.Open(shipping.site_code, shipping.epoch));
+  if (welcome.acknowledged_sequence > shipping.shipped_sequence) {
+    log::Warning(
+        "the parent knows more than this database: it was restored; everything is reported anew",
+        {{"acknowledged_sequence", welcome.acknowledged_sequence},
+         {"shipped_sequence", shipping.shipped_sequence}});
+    client_.Close();
+    WAYBILL_RETURN_IF_ERROR(store_.StartEpoch());
+    WAYBILL_ASSIGN_OR_RETURN(shipping, store_.GetShipping());
+    WAYBILL_ASSIGN_OR_RETURN(welcome, client_.Open(shipping.site_code, shipping.epoch));
+  }
+  log::Info("reporting to the parent", {{"parent_site_code", shipping.parent_site_code},
+                                        {"sequence", welcome.acknowledged_sequence}});
+  acknowledged_ = welcome.acknowledged_sequence;
+  WAYBILL_RETURN_IF_ERROR(store_.Acknowledge(acknowledged_));
+  return store_.PutAncestors(welcome.ancestor_site_codes);
+}
+
+absl::Status ShipperLoop::RunOnce() {
+  WAYBILL_RETURN_IF_ERROR(store_.TakeShipperLease(holder_, options_.lease));
+  if (!client_.IsOpen()) {
+    WAYBILL_RETURN_IF_ERROR(OpenStream());
+  }
+  while (!loop_.IsStopping()) {
+    WAYBILL_ASSIGN_OR_RETURN(const std::vector<status::v1::StatusRecord> records,
+                             store_.TakeRecords(acknowledged_, options_.batch_max));
+    if (records.empty()) {
+      break;
+    }
+    WAYBILL_ASSIGN_OR_RETURN(acknowledged_, client_.Send(records));
+    WAYBILL_RETURN_IF_ERROR(store_.Acknowledge(acknowledged_));
+    WAYBILL_RETURN_IF_ERROR(store_.TakeShipperLease(holder_, options_.lease));
+  }
+  return absl::OkStatus();
+}
+
+}  // namespace waybill::scheduler

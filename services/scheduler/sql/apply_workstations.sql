@@ -1,0 +1,11 @@
+-- $1 JSON array of status records
+INSERT INTO waybill.workstation AS w (sms_id, site_code, host_name, domain, operating_system, properties, register_time)
+SELECT DISTINCT ON (r.sms_id) r.sms_id, r.site_code, r.host_name, r.domain, coalesce(r.operating_system, ''),
+       coalesce(r.properties, '{}'), r.register_time
+  FROM jsonb_array_elements($1::jsonb) e,
+       jsonb_to_record(e -> 'workstation') AS r (sms_id text, site_code text, host_name text, domain text,
+                                                 operating_system text, properties jsonb, register_time timestamptz)
+ ORDER BY r.sms_id, (e ->> 'sequence')::bigint DESC
+ON CONFLICT (sms_id) DO UPDATE
+   SET site_code = excluded.site_code, host_name = excluded.host_name, domain = excluded.domain,
+       operating_system = excluded.operating_system, properties = excluded.properties

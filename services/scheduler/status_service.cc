@@ -1,0 +1,104 @@
+#include "services/scheduler/status_service.h"
+
+#include <cstdint>
+#include <functional>
+#include <string>
+#include <vector>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "absl/strings/str_cat.h"
+#include "absl/time/time.h"
+
+#include "common/logging/log.h"
+#include "common/metrics/metrics.h"
+#include "common/model/channels.h"
+#include "common/rpc/call_context.h"
+#include "common/rpc/stream.h"
+#include "common/rpc/stream_calls.h"
+#include "common/status/status_macros.h"
+#include "services/scheduler/status_store.h"
+
+#include "waybill/status/v1/status_service.pb.h"
+
+namespace waybill::scheduler {
+namespace {
+
+using status::v1::ReportStatusRequest;
+using status::v1::ReportStatusResponse;
+
+constexpr int kRecordsMax = 1000;
+
+prometheus::Counter& AppliedRecords(const std::string& site_code) {
+  static metrics::CounterFamily& family = *new metrics::CounterFamily(
+      "waybill_scheduler_status_records_total", "Status records applied, by child.", {"site_code"});
+  return family.With({site_code});
+}
+
+absl::Status CheckHello(const rpc::Identity& caller, const status::v1::Hello& hello) {
+  if (caller.site_code != hello.site_code()) {
+    return absl::PermissionDeniedError(absl::StrCat("hello.site_code: the certificate is of site ",
+                                                    caller.site_code, ", not of this one"));
+  }
+  if (hello.epoch() <= 0) {
+    return absl::InvalidArgumentError("hello.epoch: expected a positive number");
+  }
+  return absl::OkStatus();
+}
+
+absl::Status CheckBatch(const ReportStatusRequest& request) {
+  if (request.has_hello() || request.records().empty()) {
+    return absl::InvalidArgumentError("hello: only the first message has one, all others records");
+  }
+  if (request.records_size() > kRecordsMax) {
+    return absl::InvalidArgumentError(absl::StrCat("records: more than ", kRecordsMax));
+  }
+  return absl::OkStatus();
+}
+
+}  // namespace
+
+absl::Status StatusService::Report(const rpc::CallContext& call,
+                                   rpc::Source<ReportStatusRequest>& source,
+                                   rpc::Sink<ReportStatusResponse>& sink) {
+  ReportStatusRequest request;
+  WAYBILL_ASSIGN_OR_RETURN(const bool greeted, source.Read(request, absl::Seconds(30)));
+  if (!greeted) {
+    return absl::OkStatus();
+  }
+  WAYBILL_RETURN_IF_ERROR(CheckHello(call.identity(), request.hello()));
+  const std::string site_code = request.hello().site_code();
+  const std::int64_t epoch = request.hello().epoch();
+  ReportStatusResponse response;
+  WAYBILL_ASSIGN_OR_RETURN(const std::int64_t applied, deps_.store.OpenInbox(site_code, epoch));
+  WAYBILL_ASSIGN_OR_RETURN(const std::vector<std::string> line, deps_.store.ListLine());
+  response.set_acknowledged_sequence(applied);
+  response.mutable_ancestor_site_codes()->Add(line.begin(), line.end());
+  log::Info("child reports", {{"child_site_code", site_code}, {"sequence", applied}});
+  while (sink.Write(response)) {
+    WAYBILL_ASSIGN_OR_RETURN(const bool more, source.Read(request));
+    if (!more) {
+      break;
+    }
+    WAYBILL_RETURN_IF_ERROR(CheckBatch(request));
+    WAYBILL_ASSIGN_OR_RETURN(
+        const std::int64_t sequence,
+        deps_.store.Apply(site_code, epoch, {request.records().begin(), request.records().end()}));
+    AppliedRecords(site_code).Increment(request.records_size());
+    deps_.notify(model::kJobChannel);
+    deps_.notify(model::kOutboxChannel);
+    response.Clear();
+    response.set_acknowledged_sequence(sequence);
+  }
+  return absl::OkStatus();
+}
+
+grpc::ServerBidiReactor<ReportStatusRequest, ReportStatusResponse>* StatusService::ReportStatus(
+    grpc::CallbackServerContext* context) {
+  // A child may have nothing to say for days; keep-alive finds lines that are dead.
+  return rpc::HandleBidi<ReportStatusRequest, ReportStatusResponse>(
+      deps_.streams, *context, std::bind_front(&StatusService::Report, this),
+      {.read_max = absl::InfiniteDuration()});
+}
+
+}  // namespace waybill::scheduler
