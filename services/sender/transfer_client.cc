@@ -338,6 +338,8 @@ std::int64_t Attempt::CountLackingBytes(const std::vector<bool>& missing) const 
 
 absl::Status Attempt::SayChunks(const std::vector<bool>& missing) {
   window_ = CreditWindow(credit_bytes_);
+  local_error_ = chunks_.Refresh();  // Packs of an import a moment ago are not listed yet.
+  WAYBILL_RETURN_IF_ERROR(local_error_);
   bytes_total_ = CountLackingBytes(missing);
   ReportProgress();
   TransferRequest request;

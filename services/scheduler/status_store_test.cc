@@ -1,0 +1,237 @@
+#include "services/scheduler/status_store.h"
+
+#include <string>
+#include <vector>
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "absl/status/status.h"
+#include "absl/strings/str_cat.h"
+#include "absl/time/time.h"
+
+#include "common/status/status_matchers.h"
+#include "services/scheduler/site_fixture_test.h"
+
+namespace waybill::scheduler {
+namespace {
+
+using status::v1::StatusRecord;
+
+constexpr absl::Duration kLease = absl::Seconds(15);
+const std::string kJob =
+    "INSERT INTO waybill.job (job_id, origin_site_code, type, package_id, priority, target_kind, "
+    "start_after, "
+    "deadline, send_phase, state) VALUES ('CEN00007', 'CEN', 2, 'CEN00001', 2, 0, now(), now(), 1, "
+    "2);"
+    "INSERT INTO waybill.job_target (job_id, sms_id, site_code) VALUES ('CEN00007', 'BOS00001', "
+    "'BOS');"
+    "INSERT INTO waybill.job_site (job_id, site_code, send_state) VALUES ('CEN00007', 'BOS', 3), "
+    "('CEN00007', 'LAB', 1);";
+
+// BOS and its parent CEN, each with its own job database; records go from one store to the other.
+class StatusStoreTest : public ::testing::Test {
+ protected:
+  StatusStoreTest() {
+    bos_.db.Execute("INSERT INTO waybill.site VALUES ('LAB', 'BOS', 'Laboratory')");
+  }
+
+  std::int64_t Epoch() { return child_.GetShipping()->epoch; }
+
+  // What the shipper does, without the network.
+  void Ship() {
+    const auto opened = parent_.OpenInbox("BOS", Epoch());
+    ASSERT_THAT(opened, IsOk());
+    std::int64_t sequence = *opened;
+    for (;;) {
+      const auto records = child_.TakeRecords(sequence, 3);
+      ASSERT_THAT(records, IsOk());
+      if (records->empty()) {
+        return;
+      }
+      const auto applied = parent_.Apply("BOS", Epoch(), *records);
+      ASSERT_THAT(applied, IsOk());
+      sequence = *applied;
+      ASSERT_THAT(child_.Acknowledge(sequence), IsOk());
+    }
+  }
+
+  std::string AtParent(const std::string& sql) const { return cen_.db.QueryText(sql); }
+  void AtChild(const std::string& sql) const { bos_.db.Execute(sql); }
+
+  SiteFixture cen_{"CEN"};
+  SiteFixture bos_{"BOS", "CEN"};
+  StatusStore parent_{*cen_.database};
+  StatusStore child_{*bos_.database};
+};
+
+TEST_F(StatusStoreTest, BringsUpRegistrations) {
+  AtChild(
+      "INSERT INTO waybill.site VALUES ('ATT', 'LAB', 'Attic');"
+      "INSERT INTO waybill.distribution_server VALUES ('BOS', 'DS1');"
+      "INSERT INTO waybill.distribution_share VALUES ('BOS', 'DS1', 'c', '/c'), ('BOS', 'DS1', "
+      "'d', '/d');"
+      "INSERT INTO waybill.workstation (sms_id, site_code, host_name, domain, properties) "
+      "VALUES ('BOS00001', 'BOS', 'w1', 'SALES', '{\"room\": \"4b\"}')");
+  Ship();
+  EXPECT_EQ(AtParent("SELECT name || parent_site_code FROM waybill.site WHERE site_code = 'ATT'"),
+            "AtticLAB");
+  EXPECT_EQ(AtParent("SELECT string_agg(drive || directory, ' ' ORDER BY drive) FROM "
+                     "waybill.distribution_share"),
+            "c/c d/d");
+  EXPECT_EQ(AtParent("SELECT host_name || (properties ->> 'room') FROM waybill.workstation"),
+            "w14b");
+  AtChild(
+      "DELETE FROM waybill.distribution_share WHERE drive = 'c';"
+      "UPDATE waybill.workstation SET host_name = 'w2'");
+  Ship();
+  EXPECT_EQ(AtParent("SELECT string_agg(drive, ' ') FROM waybill.distribution_share"), "d");
+  EXPECT_EQ(AtParent("SELECT host_name FROM waybill.workstation"), "w2");
+  EXPECT_EQ(bos_.db.QueryText("SELECT count(*) FROM waybill.outbox"), "0");
+}
+
+TEST_F(StatusStoreTest, BringsUpTheLedgerAndItsRemovals) {
+  bos_.AddVersion('a');
+  AtChild(
+      absl::StrCat("INSERT INTO waybill.location (site_code, server_name, package_id, version, "
+                   "drive, directory, plain_bytes) "
+                   "VALUES ('BOS', 'DS1', 'CEN00001', '\\x",
+                   SiteFixture::Version('a'), "', 'c', '/c/v', 10)"));
+  Ship();
+  EXPECT_EQ(AtParent("SELECT site_code || directory || plain_bytes FROM waybill.location"),
+            "BOS/c/v10");
+  EXPECT_EQ(AtParent("SELECT site_code || encode(version, 'hex') FROM waybill.holding"),
+            "BOS" + SiteFixture::Version('a'));
+  AtChild("DELETE FROM waybill.location; DELETE FROM waybill.package_version");
+  Ship();
+  EXPECT_EQ(AtParent("SELECT (SELECT count(*) FROM waybill.location) + (SELECT count(*) FROM "
+                     "waybill.holding)"),
+            "0");
+}
+
+TEST_F(StatusStoreTest, BringsUpTheEdgesOfAJobFromAbove) {
+  cen_.db.Execute(kJob);
+  AtChild(kJob);
+  AtChild(
+      "UPDATE waybill.job_site SET send_state = 6, bytes_total = 9, bytes_sent = 9 WHERE site_code "
+      "= 'LAB';"
+      "UPDATE waybill.job_site SET send_state = 2, bytes_sent = 5, commit_seen = true, "
+      "revision_committed = 1 "
+      "WHERE site_code = 'BOS';"
+      "INSERT INTO waybill.job_server (job_id, site_code, server_name, state, reason, next_time) "
+      "VALUES ('CEN00007', 'BOS', 'DS1', 4, 'INSUFFICIENT_SPACE: x', now());"
+      "UPDATE waybill.job_target SET state = 5, exit_code = 0, output = 'done', start_time = "
+      "now(), "
+      "run_duration = '1.5 s', attempt_count = 1");
+  Ship();
+  EXPECT_EQ(
+      AtParent(
+          "SELECT send_state || ' ' || bytes_sent FROM waybill.job_site WHERE site_code = 'LAB'"),
+      "6 9");
+  EXPECT_EQ(AtParent("SELECT send_state || ' ' || bytes_sent || commit_seen || revision_committed "
+                     "FROM waybill.job_site WHERE site_code = 'BOS'"),
+            "3 0true1")
+      << "how far the sending to the child is, its parent's own Sender says";
+  EXPECT_EQ(AtParent("SELECT state || reason FROM waybill.job_server"), "4INSUFFICIENT_SPACE: x");
+  EXPECT_EQ(AtParent("SELECT state || output || run_duration FROM waybill.job_target"),
+            "5done00:00:01.5");
+}
+
+TEST_F(StatusStoreTest, TakesTheChildsOwnFailure) {
+  cen_.db.Execute(kJob);
+  AtChild(kJob);
+  AtChild(
+      "UPDATE waybill.job_site SET send_state = 7, send_reason = 'VERSION_NOT_AT_SITE: x' WHERE "
+      "site_code = 'BOS'");
+  Ship();
+  EXPECT_EQ(
+      AtParent("SELECT send_state || send_reason FROM waybill.job_site WHERE site_code = 'BOS'"),
+      "7VERSION_NOT_AT_SITE: x");
+}
+
+// What went wrong elsewhere: status that came late turned a result back.
+TEST_F(StatusStoreTest, NeverMovesAFinalTargetBack) {
+  cen_.db.Execute(kJob + "UPDATE waybill.job_target SET state = 6");
+  AtChild(kJob + "UPDATE waybill.job_target SET state = 4");
+  Ship();
+  EXPECT_EQ(AtParent("SELECT state FROM waybill.job_target"), "6");
+}
+
+TEST_F(StatusStoreTest, KeepsQuietAboutJobsOfItsOwn) {
+  AtChild("UPDATE waybill.self SET parent_site_code = 'CEN';" + kJob);
+  Ship();
+  AtChild(
+      "UPDATE waybill.job SET origin_site_code = 'BOS'; UPDATE waybill.job_site SET bytes_sent = "
+      "1");
+  EXPECT_TRUE(child_.TakeRecords(child_.GetShipping()->shipped_sequence, 10)->empty());
+}
+
+TEST_F(StatusStoreTest, AppliesABatchOnceHoweverOftenItComes) {
+  AtChild(
+      "INSERT INTO waybill.workstation (sms_id, site_code, host_name, domain) VALUES ('BOS00001', "
+      "'BOS', 'w1', 'D')");
+  ASSERT_THAT(parent_.OpenInbox("BOS", Epoch()), IsOk());
+  const std::vector<StatusRecord> records = *child_.TakeRecords(0, 100);
+  const std::int64_t last = records.back().sequence();
+  EXPECT_EQ(*parent_.Apply("BOS", Epoch(), records), last);
+  EXPECT_EQ(*parent_.Apply("BOS", Epoch(), records), last);
+  EXPECT_EQ(*parent_.OpenInbox("BOS", Epoch()), last) << "where a broken stream goes on";
+  StatusRecord gap;
+  gap.set_sequence(last + 2);
+  EXPECT_THAT(parent_.Apply("BOS", Epoch(), {gap}),
+              StatusIs(absl::StatusCode::kFailedPrecondition));
+  EXPECT_EQ(AtParent("SELECT sequence FROM waybill.inbox"), absl::StrCat(last));
+}
+
+TEST_F(StatusStoreTest, RefusesWhoIsNoChildAndAnOldEpoch) {
+  EXPECT_THAT(parent_.OpenInbox("LAB", 1), StatusIs(absl::StatusCode::kPermissionDenied));
+  EXPECT_THAT(parent_.OpenInbox("CEN", 1), StatusIs(absl::StatusCode::kPermissionDenied));
+  ASSERT_THAT(parent_.OpenInbox("BOS", 5), IsOk());
+  EXPECT_THAT(parent_.OpenInbox("BOS", 4), StatusIs(absl::StatusCode::kFailedPrecondition));
+  EXPECT_THAT(parent_.Apply("BOS", 4, {}), StatusIs(absl::StatusCode::kFailedPrecondition));
+}
+
+TEST_F(StatusStoreTest, ChangesNothingWhenOneRecordOfABatchIsOutOfScope) {
+  ASSERT_THAT(parent_.OpenInbox("BOS", Epoch()), IsOk());
+  StatusRecord good;
+  good.set_sequence(1);
+  good.mutable_workstation()->set_sms_id("BOS00009");
+  good.mutable_workstation()->set_site_code("BOS");
+  StatusRecord foreign = good;
+  foreign.set_sequence(2);
+  foreign.mutable_workstation()->set_site_code("NYC");
+  EXPECT_THAT(parent_.Apply("BOS", Epoch(), {good, foreign}),
+              StatusIs(absl::StatusCode::kFailedPrecondition));
+  EXPECT_EQ(AtParent("SELECT count(*) FROM waybill.workstation"), "0");
+}
+
+TEST_F(StatusStoreTest, ReportsEverythingAnewAfterARestore) {
+  AtChild(
+      "INSERT INTO waybill.workstation (sms_id, site_code, host_name, domain) VALUES ('BOS00001', "
+      "'BOS', 'w1', 'D')");
+  Ship();
+  const std::int64_t before = Epoch();
+  AtChild("UPDATE waybill.workstation SET host_name = 'restored'");
+  ASSERT_THAT(child_.StartEpoch(), IsOk());
+  EXPECT_GT(Epoch(), before);
+  Ship();
+  EXPECT_EQ(AtParent("SELECT host_name FROM waybill.workstation"), "restored");
+}
+
+TEST_F(StatusStoreTest, LetsOneProcessShipAtATime) {
+  ASSERT_THAT(child_.TakeShipperLease("one", kLease), IsOk());
+  EXPECT_THAT(child_.TakeShipperLease("one", kLease), IsOk());
+  EXPECT_THAT(child_.TakeShipperLease("two", kLease), StatusIs(absl::StatusCode::kAborted));
+  AtChild("UPDATE waybill.lease SET end_time = now()");
+  EXPECT_THAT(child_.TakeShipperLease("two", kLease), IsOk());
+}
+
+TEST_F(StatusStoreTest, TellsAChildTheLineAboveIt) {
+  EXPECT_THAT(*parent_.ListLine(), ::testing::ElementsAre("CEN"));
+  EXPECT_THAT(*child_.ListLine(), ::testing::ElementsAre("BOS", "CEN"));
+  ASSERT_THAT(child_.PutAncestors({"CEN", "TOP"}), IsOk());
+  EXPECT_THAT(*child_.ListLine(), ::testing::ElementsAre("BOS", "CEN", "TOP"));
+}
+
+}  // namespace
+}  // namespace waybill::scheduler
