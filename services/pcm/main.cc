@@ -1,0 +1,196 @@
+// The Package Command Manager of a workstation: settings -> objects -> ask, show, run, report.
+
+#include <csignal>
+#include <cstdlib>
+#include <iostream>
+#include <memory>
+#include <optional>
+#include <string>
+#include <thread>
+#include <utility>
+
+#include <sys/resource.h>
+
+#include "absl/random/random.h"
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "absl/strings/str_cat.h"
+#include "absl/time/time.h"
+
+#include "common/clock/clock.h"
+#include "common/config/parser.h"
+#include "common/logging/log.h"
+#include "common/rpc/identity.h"
+#include "common/rpc/tls.h"
+#include "common/status/status_macros.h"
+#include "common/tree/directory.h"
+#include "services/pcm/agent.h"
+#include "services/pcm/config.h"
+#include "services/pcm/offer_table.h"
+#include "services/pcm/package_cache.h"
+#include "services/pcm/simulation.h"
+#include "services/pcm/site_client.h"
+#include "services/pcm/workstation_loop.h"
+
+namespace waybill::pcm {
+namespace {
+
+// Before any thread starts, so that all inherit it and only the main thread sees the signals.
+sigset_t BlockStopSignals() {
+  sigset_t signals;
+  sigemptyset(&signals);
+  sigaddset(&signals, SIGTERM);
+  sigaddset(&signals, SIGINT);
+  pthread_sigmask(SIG_BLOCK, &signals, nullptr);
+  return signals;
+}
+
+void AwaitStop(const sigset_t& signals) {
+  int signal = 0;
+  while (sigwait(&signals, &signal) != 0) {
+  }
+}
+
+double DrawRandom() {
+  thread_local absl::BitGen bits;
+  return absl::Uniform(bits, 0.0, 1.0);
+}
+
+std::string HomeDirectory() {
+  const char* home = std::getenv("HOME");  // NOLINT(concurrency-mt-unsafe): nobody sets it.
+  return home != nullptr && home[0] == '/' ? home : "/";
+}
+
+// What the certificate says, unless --site and --sms-id say something else, which would be refused.
+absl::StatusOr<rpc::Identity> CheckIdentity(const rpc::TlsIdentity& tls, const Config& config) {
+  const rpc::Identity& identity = tls.identity();
+  rpc::Identity expected = identity;
+  expected.role = rpc::Role::kWorkstation;
+  if (!config.site_code.empty()) expected.site_code = config.site_code;
+  if (!config.sms_id.empty()) expected.name = config.sms_id;
+  if (identity == expected) return identity;
+  return absl::FailedPreconditionError(absl::StrCat("tls-certificate-file: the certificate is of ",
+                                                    rpc::ToUri(identity), ", expected ",
+                                                    rpc::ToUri(expected)));
+}
+
+/// A workstation and what it stands on.
+struct Workstation {
+  std::unique_ptr<rpc::TlsIdentity> tls;
+  std::unique_ptr<SiteClient> site;
+  std::unique_ptr<PackageCache> cache;
+  std::unique_ptr<Agent> agent;
+};
+
+absl::StatusOr<Workstation> OpenWorkstation(const Config& config, const clock::Clock& clock) {
+  Workstation workstation;
+  WAYBILL_ASSIGN_OR_RETURN(workstation.tls, rpc::TlsIdentity::Load(config.tls));
+  WAYBILL_ASSIGN_OR_RETURN(const rpc::Identity identity, CheckIdentity(*workstation.tls, config));
+  workstation.site = MakeSiteClient(config.server, identity.site_code, *workstation.tls);
+  WAYBILL_ASSIGN_OR_RETURN(tree::Directory state, tree::Directory::Create(config.state_directory));
+  WAYBILL_ASSIGN_OR_RETURN(tree::Directory cache, tree::Directory::Create(config.cache_directory));
+  // Nobody else may change what was verified between then and the run.
+  WAYBILL_RETURN_IF_ERROR(cache.SetMode(0700));
+  workstation.cache = std::make_unique<PackageCache>(std::move(cache), PackageCache::Options());
+  AgentOptions options;
+  options.sms_id = identity.name;
+  options.accepted_job_ids = {config.accepted_job_ids.begin(), config.accepted_job_ids.end()};
+  options.accepts_all = config.accepts_all;
+  options.home_directory = HomeDirectory();
+  options.drain_max = config.drain_max;
+  options.fetch_rounds_max = config.fetch_rounds_max;
+  WAYBILL_ASSIGN_OR_RETURN(workstation.agent, Agent::Open(std::move(state),
+                                                          {.site = *workstation.site,
+                                                           .cache = *workstation.cache,
+                                                           .clock = clock,
+                                                           .random = DrawRandom},
+                                                          std::move(options)));
+  return workstation;
+}
+
+absl::Status ShowOffers(Agent& agent) {
+  WAYBILL_RETURN_IF_ERROR(agent.Poll().status());
+  std::cout << FormatOffers(agent.ListOffers(), agent.ServerNow(), absl::LocalTimeZone())
+            << std::flush;
+  return absl::OkStatus();
+}
+
+absl::Status RunOnce(const Config& config, Agent& agent) {
+  WAYBILL_RETURN_IF_ERROR(ShowOffers(agent));
+  if (config.list) return absl::OkStatus();
+  return agent.RunDue([](const Agent::Ended& ended) {
+    std::cout << FormatEnded(ended.offer, ended.record) << std::flush;
+  });
+}
+
+// A signal ends it as it ends a service: the command gets --drain-max.
+absl::Status RunOnceUntilStopped(const Config& config, Agent& agent, const sigset_t& signals) {
+  std::atomic<bool> done = false;
+  std::thread stopper([&] {
+    const timespec pause = absl::ToTimespec(absl::Milliseconds(100));
+    while (!done) {
+      if (sigtimedwait(&signals, nullptr, &pause) > 0) agent.Stop();
+    }
+  });
+  const absl::Status status = RunOnce(config, agent);
+  done = true;
+  stopper.join();
+  return status;
+}
+
+absl::Status ServeWorkstation(Agent& agent, const sigset_t& stop_signals) {
+  WorkstationLoop loop(agent, DrawRandom);
+  loop.Start();
+  AwaitStop(stop_signals);
+  log::Info("stopping");
+  loop.Stop();
+  return absl::OkStatus();
+}
+
+absl::Status Simulate(const Config& config, const sigset_t& stop_signals) {
+  rlimit files{};  // A workstation has a handful of descriptors.
+  if (getrlimit(RLIMIT_NOFILE, &files) == 0) {
+    files.rlim_cur = files.rlim_max;
+    setrlimit(RLIMIT_NOFILE, &files);
+  }
+  WAYBILL_ASSIGN_OR_RETURN(const auto simulation, Simulation::Open(config, DrawRandom));
+  std::thread runner([&simulation] { simulation->Run(); });
+  AwaitStop(stop_signals);
+  log::Info("stopping", {{"polls", simulation->polls()}, {"runs", simulation->runs()}});
+  simulation->Stop();
+  runner.join();
+  return absl::OkStatus();
+}
+
+absl::Status Run(const Config& config) {
+  const sigset_t stop_signals = BlockStopSignals();
+  if (config.simulate > 0) return Simulate(config, stop_signals);
+  const clock::RealClock clock;
+  WAYBILL_ASSIGN_OR_RETURN(const Workstation workstation, OpenWorkstation(config, clock));
+  if (config.service) return ServeWorkstation(*workstation.agent, stop_signals);
+  return RunOnceUntilStopped(config, *workstation.agent, stop_signals);
+}
+
+}  // namespace
+}  // namespace waybill::pcm
+
+int main(int argc, char** argv) {
+  waybill::pcm::Config config;
+  waybill::config::Parser parser("waybill-pcm", "Runs on a workstation what its site offers it.");
+  waybill::pcm::DeclareConfig(parser, config);
+  if (const std::optional<int> code = parser.ParseCommandLine(argc, argv)) {
+    return *code;
+  }
+  if (config.cache_directory.empty()) config.cache_directory = config.state_directory + "/cache";
+  const bool is_interactive = config.once || config.list;
+  waybill::log::Init("pcm", config.site_code,
+                     is_interactive ? waybill::log::Level::kError : config.log_level);
+  const absl::Status status = waybill::pcm::Run(config);
+  if (status.ok()) return 0;
+  if (is_interactive) {
+    std::cerr << "waybill-pcm: " << status.message() << "\n";
+  } else {
+    waybill::log::Error("ended", {{"error", status}});
+  }
+  return 1;
+}

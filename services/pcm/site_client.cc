@@ -1,0 +1,119 @@
+#include "services/pcm/site_client.h"
+
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <utility>
+
+#include <grpcpp/channel.h>
+#include <grpcpp/client_context.h>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "absl/time/time.h"
+
+#include "common/model/access.h"
+#include "common/model/definition_file.h"
+#include "common/model/proto_time.h"
+#include "common/rpc/channel.h"
+#include "common/rpc/grpc_status.h"
+#include "common/rpc/identity.h"
+#include "common/rpc/tls.h"
+#include "common/status/status_macros.h"
+#include "services/pcm/history.h"
+
+#include "waybill/pcm/v1/pcm_service.grpc.pb.h"
+#include "waybill/pcm/v1/pcm_service.pb.h"
+
+namespace waybill::pcm {
+namespace {
+
+constexpr absl::Duration kCallLimit = absl::Seconds(10);
+constexpr std::int32_t kMessageBytesMax = model::kDefinitionBytesMax + (64 << 10);
+
+v1::RunOutcome ToProto(RunOutcome outcome) {
+  switch (outcome) {
+    case RunOutcome::kExited:
+      return v1::RUN_OUTCOME_EXITED;
+    case RunOutcome::kTimedOut:
+      return v1::RUN_OUTCOME_TIMED_OUT;
+    case RunOutcome::kNotStarted:
+      return v1::RUN_OUTCOME_NOT_STARTED;
+    case RunOutcome::kInterrupted:
+      return v1::RUN_OUTCOME_INTERRUPTED;
+    case RunOutcome::kKilled:
+      return v1::RUN_OUTCOME_KILLED;
+  }
+  return v1::RUN_OUTCOME_UNSPECIFIED;
+}
+
+class GrpcSiteClient final : public SiteClient {
+ public:
+  explicit GrpcSiteClient(const std::shared_ptr<grpc::Channel>& channel)
+      : stub_(v1::PcmService::NewStub(channel)) {}
+
+  absl::StatusOr<PollAnswer> Poll(std::int64_t known_offer_version) override {
+    grpc::ClientContext context;
+    rpc::SetDeadline(context, kCallLimit);
+    v1::PollRequest request;
+    request.set_known_offer_version(known_offer_version);
+    v1::PollResponse response;
+    WAYBILL_RETURN_IF_ERROR(rpc::FromGrpcStatus(stub_->Poll(&context, request, &response)));
+    PollAnswer answer;
+    answer.offer_version = response.offer_version();
+    answer.definition = std::move(*response.mutable_definition());
+    WAYBILL_ASSIGN_OR_RETURN(answer.next_poll_after,
+                             model::FromProto("next_poll_after", response.next_poll_after()));
+    WAYBILL_ASSIGN_OR_RETURN(answer.server_time,
+                             model::FromProto("server_time", response.server_time()));
+    return answer;
+  }
+
+  absl::StatusOr<std::string> StartRun(const std::string& job_id,
+                                       const std::string& run_id) override {
+    grpc::ClientContext context;
+    rpc::SetDeadline(context, kCallLimit);
+    v1::StartRunRequest request;
+    request.set_job_id(job_id);
+    request.set_run_id(run_id);
+    v1::StartRunResponse response;
+    WAYBILL_RETURN_IF_ERROR(rpc::FromGrpcStatus(stub_->StartRun(&context, request, &response)));
+    return response.run_token();
+  }
+
+  absl::Status ReportResult(const RunRecord& record) override {
+    grpc::ClientContext context;
+    rpc::SetDeadline(context, kCallLimit);
+    v1::ReportResultRequest request;
+    request.set_job_id(record.job_id);
+    request.set_run_token(record.run_token);
+    request.set_outcome(ToProto(record.outcome));
+    request.set_exit_code(record.exit_code);
+    request.set_output(record.output);
+    request.set_detail(record.detail);
+    if (record.outcome != RunOutcome::kNotStarted) {
+      *request.mutable_start_time() = model::ToProto(record.start_time);
+      *request.mutable_run_duration() = model::ToProto(record.run_duration);
+    }
+    v1::ReportResultResponse response;
+    return rpc::FromGrpcStatus(stub_->ReportResult(&context, request, &response));
+  }
+
+ private:
+  const std::unique_ptr<v1::PcmService::Stub> stub_;
+};
+
+}  // namespace
+
+std::unique_ptr<SiteClient> MakeSiteClient(const std::string& server, const std::string& site_code,
+                                           const rpc::TlsIdentity& tls) {
+  return std::make_unique<GrpcSiteClient>(
+      rpc::MakeChannel({.target = server,
+                        .server = {.role = rpc::Role::kService,
+                                   .site_code = site_code,
+                                   .name = model::kPcmManagerName},
+                        .message_bytes_max = kMessageBytesMax},
+                       tls));
+}
+
+}  // namespace waybill::pcm
