@@ -109,8 +109,7 @@ void PrintImport(const package::v1::ImportVersionResponse& last, absl::Duration 
   std::cout << version.version() << "\n";
   std::cerr << version.file_count() << " files, " << Bytes(version.plain_bytes()) << ", compressed "
             << Bytes(version.stored_bytes()) << ", of which new " << Bytes(last.new_stored_bytes())
-            << ", in " << Length(elapsed) << " ("
-            << RateAndTimeLeft(version.plain_bytes(), version.plain_bytes(), elapsed) << ")\n";
+            << ", in " << Length(elapsed) << "\n";
   for (const std::string& path : version.skipped_paths()) {
     std::cerr << "left out: " << OneLine(path) << "\n";
   }

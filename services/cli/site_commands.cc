@@ -104,6 +104,22 @@ absl::StatusOr<ExitCode> RunList(Session& session) {
   return kOk;
 }
 
+// `parent`, its children and theirs, each below its parent; the answer has parents before children.
+void AddBranch(const site::v1::GetHierarchyResponse& hierarchy, const site::v1::SiteNode& parent,
+               Table& table) {
+  const std::string indent(static_cast<std::size_t>(2 * parent.depth()), ' ');
+  table.Add({indent + parent.site().site_code(), parent.site().name(),
+             absl::StrCat(parent.distribution_server_count()),
+             absl::StrCat(parent.workstation_count()),
+             When(parent.has_last_report_time(), parent.last_report_time())});
+  for (const site::v1::SiteNode& node : hierarchy.sites()) {
+    if (node.depth() == parent.depth() + 1 &&
+        node.site().parent_site_code() == parent.site().site_code()) {
+      AddBranch(hierarchy, node, table);
+    }
+  }
+}
+
 absl::StatusOr<ExitCode> RunTree(Session& session) {
   WAYBILL_ASSIGN_OR_RETURN(const auto stub, Stub(session));
   WAYBILL_ASSIGN_OR_RETURN(const auto response,
@@ -115,12 +131,8 @@ absl::StatusOr<ExitCode> RunTree(Session& session) {
     return kOk;
   }
   Table table({"SITE", "NAME", "SERVERS>", "WORKSTATIONS>", "LAST REPORT"});
-  for (const auto& node : response.sites()) {
-    const std::string indent(static_cast<std::size_t>(2 * node.depth()), ' ');
-    table.Add({indent + node.site().site_code(), node.site().name(),
-               absl::StrCat(node.distribution_server_count()),
-               absl::StrCat(node.workstation_count()),
-               When(node.has_last_report_time(), node.last_report_time())});
+  if (!response.sites().empty()) {
+    AddBranch(response, response.sites(0), table);
   }
   std::cout << table.ToString();
   return kOk;

@@ -201,6 +201,7 @@ absl::Status FillRunDates(absl::Time now, job::v1::RunPhase& run) {
   WAYBILL_ASSIGN_OR_RETURN(const absl::Time offer_asked,
                            ReadTime("spec.run_phase.offer_after",
                                     run.has_offer_after() ? &run.offer_after() : nullptr, now));
+  const bool offer_is_given = run.has_offer_after();
   const absl::Time offer_after = std::max(offer_asked, now);
   absl::Time first_end = offer_after;
   *run.mutable_offer_after() = model::ToProto(offer_after);
@@ -208,7 +209,8 @@ absl::Status FillRunDates(absl::Time now, job::v1::RunPhase& run) {
     WAYBILL_ASSIGN_OR_RETURN(
         const absl::Time mandatory_after,
         model::FromProto("spec.run_phase.mandatory_after", run.mandatory_after()));
-    if (mandatory_after < offer_asked) {
+    // "At once" by the caller's clock is a moment before our now, and means at once.
+    if (offer_is_given && mandatory_after < offer_asked) {
       return absl::InvalidArgumentError(
           "spec.run_phase.mandatory_after: must not be before offer_after");
     }
