@@ -81,6 +81,7 @@ class Hierarchy:
         self._run(self.binaries / "waybill-scheduler", "migrate", "--job-database-uri", self.databases[site])
         above = []
         if parent:
+            self.waybill("site", "put", site, site=parent)
             port = self.ports[parent, "scheduler"]["sites"]
             above = ["--parent-site", parent, "--parent-endpoint", f"127.0.0.1:{port}"]
         self._start_service(site, "scheduler", *store, "--source-directory", self.directory / "source", *above)
@@ -128,7 +129,7 @@ class Hierarchy:
         home = self.directory / site
         self.waybill("site", "address", site, self._despooler(site), site=site)
         for child in [s for s, (parent, _, _) in SITES.items() if parent == site]:
-            self.waybill("site", "put", child, "--address", self._despooler(child), site=site)
+            self.waybill("site", "address", child, self._despooler(child), site=site)
         for server in SITES[site][1]:
             self.waybill("server", "put", server, "--share", f"c={home / server}", site=site)
         self.waybill("logon", "put", "LS1", "--directory", str(home / "logon"), site=site)

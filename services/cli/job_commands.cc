@@ -109,6 +109,12 @@ absl::StatusOr<ExitCode> List(Session& session, int count) {
   return kOk;
 }
 
+// A table has room for one; -o json has all of it.
+std::string FirstLine(const std::string& output) {
+  const std::string line = output.substr(0, output.find('\n'));
+  return line.size() + 1 < output.size() ? line + " ..." : line;
+}
+
 absl::StatusOr<ExitCode> Targets(Session& session, const std::string& job_id) {
   WAYBILL_ASSIGN_OR_RETURN(const auto stub, Stub(session));
   job::v1::ListJobTargetsRequest request;
@@ -131,7 +137,7 @@ absl::StatusOr<ExitCode> Targets(Session& session, const std::string& job_id) {
       table.Add({target.sms_id(), target.site_code(), target.domain(), target.host_name(),
                  model::ToString(target.state()), ran ? absl::StrCat(target.exit_code()) : "-",
                  ran ? Length(length) : "-", When(target.has_change_time(), target.change_time()),
-                 target.output().empty() ? target.reason() : target.output()});
+                 target.output().empty() ? target.reason() : FirstLine(target.output())});
     }
     request.set_page_token(response.next_page_token());
   } while (!request.page_token().empty());

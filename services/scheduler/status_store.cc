@@ -16,8 +16,8 @@
 #include "common/jobdb/database.h"
 #include "common/jobdb/database_query.h"
 #include "common/jobdb/statement.h"
+#include "common/model/status_record.h"
 #include "common/status/status_macros.h"
-#include "services/scheduler/status_rules.h"
 
 #include "scheduler_sql.h"
 
@@ -90,7 +90,7 @@ constexpr Application kApplications[] = {
 void ApplyAll(pqxx::transaction_base& work, const std::string& child_site_code,
               const std::vector<StatusRecord>& records) {
   for (const Application& application : kApplications) {
-    const std::string json = RecordsAsJson(records, application.kind);
+    const std::string json = model::RecordsAsJson(records, application.kind);
     if (json.empty()) {
       continue;
     }
@@ -133,7 +133,7 @@ absl::StatusOr<std::vector<StatusRecord>> StatusStore::TakeRecords(std::int64_t 
   std::vector<StatusRecord> records;
   records.reserve(rows.size());
   for (const OutboxRow& row : rows) {
-    WAYBILL_ASSIGN_OR_RETURN(StatusRecord record, RecordFromJson(row.sequence, row.json));
+    WAYBILL_ASSIGN_OR_RETURN(StatusRecord record, model::RecordFromJson(row.sequence, row.json));
     records.push_back(std::move(record));
   }
   return records;
@@ -181,11 +181,11 @@ absl::StatusOr<std::int64_t> StatusStore::Apply(const std::string& child_site_co
       sql::kPutInboxSequence, [&](pqxx::transaction_base& work) -> absl::Status {
         WAYBILL_ASSIGN_OR_RETURN(const InboxRow row, LockInbox(work, child_site_code, epoch));
         WAYBILL_ASSIGN_OR_RETURN(const std::vector<StatusRecord> fresh,
-                                 NewRecords(row.sequence, records));
+                                 model::NewRecords(row.sequence, records));
         const auto subtree = jobdb::Query(work, sql::kListSubtree, kText, child_site_code);
         const std::vector<std::string> line = Line(work);
         WAYBILL_RETURN_IF_ERROR(
-            CheckScope(fresh, {subtree.begin(), subtree.end()}, {line.begin(), line.end()}));
+            model::CheckScope(fresh, {subtree.begin(), subtree.end()}, {line.begin(), line.end()}));
         ApplyAll(work, child_site_code, fresh);
         sequence = row.sequence + static_cast<std::int64_t>(fresh.size());
         jobdb::Execute(work, sql::kPutInboxSequence, child_site_code, sequence);

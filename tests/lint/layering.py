@@ -11,7 +11,8 @@ WIRE = r'"waybill/.*_service(\.grpc)?\.pb\.h"'
 SQL_TEXT = r'"\s*(SELECT|INSERT INTO|UPDATE|DELETE FROM) '
 QUERY = r'"common/jobdb/database_query\.h"'
 CLOCK_THREADS_FILES = r"<(thread|mutex|condition_variable|fstream|filesystem|chrono|iostream)>"
-FILES = r'"common/(tree|process)/'
+# Rules for names are text, not files.
+FILES = r'"common/(tree|process)/(?!path\.h)'
 
 # Suffix of the file -> patterns its lines may not have. No suffix means rules.
 ROOMS = {

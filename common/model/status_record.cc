@@ -1,4 +1,4 @@
-#include "services/scheduler/status_rules.h"
+#include "common/model/status_record.h"
 
 #include <cstdint>
 #include <set>
@@ -15,7 +15,7 @@
 #include "common/status/check.h"
 #include "common/status/status_macros.h"
 
-namespace waybill::scheduler {
+namespace waybill::model {
 namespace {
 
 using status::v1::StatusRecord;
@@ -117,4 +117,4 @@ absl::StatusOr<StatusRecord> RecordFromJson(std::int64_t sequence, const std::st
   return record;
 }
 
-}  // namespace waybill::scheduler
+}  // namespace waybill::model

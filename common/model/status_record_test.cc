@@ -1,4 +1,4 @@
-#include "services/scheduler/status_rules.h"
+#include "common/model/status_record.h"
 
 #include <set>
 #include <string>
@@ -11,7 +11,7 @@
 
 #include "common/status/status_matchers.h"
 
-namespace waybill::scheduler {
+namespace waybill::model {
 namespace {
 
 using status::v1::StatusRecord;
@@ -92,4 +92,4 @@ TEST(StatusRules, ReadsTheJsonOfARow) {
 }
 
 }  // namespace
-}  // namespace waybill::scheduler
+}  // namespace waybill::model

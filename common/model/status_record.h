@@ -1,5 +1,5 @@
-#ifndef WAYBILL_SERVICES_SCHEDULER_STATUS_RULES_H_
-#define WAYBILL_SERVICES_SCHEDULER_STATUS_RULES_H_
+#ifndef WAYBILL_COMMON_MODEL_STATUS_RECORD_H_
+#define WAYBILL_COMMON_MODEL_STATUS_RECORD_H_
 
 #include <cstdint>
 #include <set>
@@ -12,7 +12,7 @@
 #include "waybill/status/v1/status_record.pb.h"
 
 /// Which status records of a child are taken. Pure.
-namespace waybill::scheduler {
+namespace waybill::model {
 
 /// The records after `applied`, which must follow it without a gap. FAILED_PRECONDITION otherwise.
 absl::StatusOr<std::vector<status::v1::StatusRecord>> NewRecords(
@@ -34,6 +34,6 @@ std::string RecordsAsJson(const std::vector<status::v1::StatusRecord>& records,
 absl::StatusOr<status::v1::StatusRecord> RecordFromJson(std::int64_t sequence,
                                                         const std::string& json);
 
-}  // namespace waybill::scheduler
+}  // namespace waybill::model
 
-#endif  // WAYBILL_SERVICES_SCHEDULER_STATUS_RULES_H_
+#endif  // WAYBILL_COMMON_MODEL_STATUS_RECORD_H_
