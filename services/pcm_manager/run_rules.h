@@ -17,13 +17,13 @@ namespace waybill::pcm_manager {
 /// One job x workstation as it stands while it is locked.
 struct OfferFacts {
   model::TargetState state = job::v1::TARGET_STATE_UNSPECIFIED;
-  std::string reason;  ///< Of that state.
+  std::string reason = {};  ///< Of that state.
   int attempt_count = 0;
-  std::string run_id;     ///< Empty: never granted.
-  std::string run_token;  ///< Empty: never granted.
+  std::string run_id = {};     ///< Empty: never granted.
+  std::string run_token = {};  ///< Empty: never granted.
   bool is_cancelled = false;
   absl::Time offer_after;
-  std::optional<absl::Time> expires_after;
+  std::optional<absl::Time> expires_after = {};
 };
 
 /// The answer to "may I run this?".
@@ -53,10 +53,10 @@ enum class RunEnd { kUnknown, kExited, kTimedOut, kNotStarted, kInterrupted, kKi
 struct RunResult {
   RunEnd end = RunEnd::kUnknown;
   std::int32_t exit_code = 0;  ///< Meaningful for kExited.
-  std::string output;          ///< Clean text.
-  std::string detail;          ///< Clean text.
-  std::optional<absl::Duration> run_duration;
-  std::optional<absl::Time> start_time;  ///< By the workstation's clock.
+  std::string output = {};     ///< Clean text.
+  std::string detail = {};     ///< Clean text.
+  std::optional<absl::Duration> run_duration = {};
+  std::optional<absl::Time> start_time = {};  ///< By the workstation's clock.
 };
 
 /// The final state a result leads to. Nothing defaults to success.

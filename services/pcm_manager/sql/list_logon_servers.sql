@@ -1,3 +1,4 @@
+-- no parameters
 -- All logon servers of this site.
 SELECT server_name, directory
   FROM waybill.logon_server
