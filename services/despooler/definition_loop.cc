@@ -102,6 +102,8 @@ class DefinitionLoop::Pass {
   bool IsCurrent(const DefinitionRow& row);
 
   std::size_t written() const { return written_; }
+  /// Rows that were behind their files, and are to be written once more.
+  std::size_t overtaken() const { return overtaken_; }
 
  private:
   Pass(tree::Directory box, tree::File lock) : box_(std::move(box)), lock_(std::move(lock)) {}
@@ -116,6 +118,7 @@ class DefinitionLoop::Pass {
   tree::File lock_;
   std::map<std::string, tree::Directory> domains_;
   std::size_t written_ = 0;
+  std::size_t overtaken_ = 0;
 };
 
 absl::StatusOr<std::optional<DefinitionLoop::Pass>> DefinitionLoop::Pass::Begin(
@@ -201,6 +204,8 @@ absl::Status DefinitionLoop::Pass::Write(DefinitionStore& store,
     if (one->written_version != 0) {
       ++written_;
       std::move(jobs.begin(), jobs.end(), std::back_inserter(offered));
+    } else {
+      ++overtaken_;
     }
     written.push_back(*std::move(one));
   }
@@ -234,6 +239,9 @@ absl::StatusOr<absl::Duration> DefinitionLoop::RunOnce() {
     log::Info("wrote definition files", {{"files", pass->written()}});
     notify_(model::kReplicateChannel);
     notify_(model::kOutboxChannel);
+  }
+  if (pass->overtaken() > 0) {
+    return absl::ZeroDuration();
   }
   return store_.UntilNextExpiry();
 }

@@ -16,7 +16,7 @@
 #include "common/thread/loop.h"
 #include "services/despooler/distribute_store.h"
 #include "services/despooler/server_crew_loop.h"
-#include "services/despooler/temporary_tree.h"
+#include "services/despooler/temporary_tree_files.h"
 
 namespace waybill::despooler {
 

@@ -20,8 +20,8 @@
 #include "common/tree/directory.h"
 #include "services/despooler/distribute_store.h"
 #include "services/despooler/placement.h"
-#include "services/despooler/server_copy.h"
-#include "services/despooler/temporary_tree.h"
+#include "services/despooler/server_copy_files.h"
+#include "services/despooler/temporary_tree_files.h"
 #include "services/despooler/test_site.h"
 
 namespace waybill::despooler {

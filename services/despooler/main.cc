@@ -41,7 +41,7 @@
 #include "services/despooler/removal_loop.h"
 #include "services/despooler/removal_store.h"
 #include "services/despooler/server_crew_loop.h"
-#include "services/despooler/temporary_tree.h"
+#include "services/despooler/temporary_tree_files.h"
 #include "services/despooler/transfer_service.h"
 
 #include "despooler_sql.h"

@@ -30,7 +30,7 @@
 #include "services/despooler/distribute_store.h"
 #include "services/despooler/placement.h"
 #include "services/despooler/removal_store.h"
-#include "services/despooler/server_copy.h"
+#include "services/despooler/server_copy_files.h"
 #include "services/despooler/server_crew_loop.h"
 
 namespace waybill::despooler {

@@ -220,10 +220,17 @@ absl::Status ServerCrewLoop::KeepHeld() {
 }
 
 bool ServerCrewLoop::WaitIdle(absl::Duration limit) {
-  const absl::Duration end = clock_.Monotonic() + limit;
+  return WaitUntilEnded(limit, /*abandoned_too=*/false);
+}
+
+// The limit is of real time, whatever the clock says that judges workers.
+bool ServerCrewLoop::WaitUntilEnded(absl::Duration limit, bool abandoned_too) {
+  const clock::RealClock real_clock;
+  const absl::Duration end = real_clock.Monotonic() + limit;
   const MutexLock lock(state_->mutex);
-  while (!state_->waiting.empty() || !state_->running.empty()) {
-    const absl::Duration left = end - clock_.Monotonic();
+  while (!state_->waiting.empty() || !state_->running.empty() ||
+         (abandoned_too && state_->abandoned > 0)) {
+    const absl::Duration left = end - real_clock.Monotonic();
     if (left <= absl::ZeroDuration()) {
       return false;
     }
@@ -233,20 +240,18 @@ bool ServerCrewLoop::WaitIdle(absl::Duration limit) {
 }
 
 bool ServerCrewLoop::Stop(absl::Duration limit) {
+  std::deque<std::shared_ptr<Job>> dropped;  // Let go of without the lock: trees are removed.
   {
     const MutexLock lock(state_->mutex);
     state_->stopping = true;
-    state_->waiting.clear();  // Their leases end by themselves.
+    dropped.swap(state_->waiting);  // Their leases end by themselves.
     for (const std::shared_ptr<Job>& job : state_->running) {
       job->task.Lose();
     }
   }
+  dropped.clear();
   loop_.Stop();
-  if (!WaitIdle(limit)) {
-    return false;
-  }
-  const MutexLock lock(state_->mutex);
-  return state_->abandoned == 0;
+  return WaitUntilEnded(limit, /*abandoned_too=*/true);
 }
 
 int ServerCrewLoop::abandoned() const {

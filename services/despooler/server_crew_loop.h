@@ -103,6 +103,7 @@ class ServerCrewLoop {
   struct State;
 
   static void Run(const std::shared_ptr<State>& state, const std::shared_ptr<Job>& job);
+  bool WaitUntilEnded(absl::Duration limit, bool abandoned_too);
   void StartWorkers();
   std::vector<std::shared_ptr<Job>> Held() const;
   void AbandonStalled();

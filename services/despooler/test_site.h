@@ -23,7 +23,7 @@
 #include "common/tree/test_directory.h"
 #include "services/despooler/distribute_store.h"
 #include "services/despooler/placement.h"
-#include "services/despooler/temporary_tree.h"
+#include "services/despooler/temporary_tree_files.h"
 
 #include "despooler_sql.h"
 

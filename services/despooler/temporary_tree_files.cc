@@ -1,4 +1,4 @@
-#include "services/despooler/temporary_tree.h"
+#include "services/despooler/temporary_tree_files.h"
 
 #include <cstddef>
 #include <cstdint>

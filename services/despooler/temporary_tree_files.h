@@ -1,5 +1,5 @@
-#ifndef WAYBILL_SERVICES_DESPOOLER_TEMPORARY_TREE_H_
-#define WAYBILL_SERVICES_DESPOOLER_TEMPORARY_TREE_H_
+#ifndef WAYBILL_SERVICES_DESPOOLER_TEMPORARY_TREE_FILES_H_
+#define WAYBILL_SERVICES_DESPOOLER_TEMPORARY_TREE_FILES_H_
 
 #include <cstdint>
 #include <functional>
@@ -72,4 +72,4 @@ absl::StatusOr<std::unique_ptr<TemporaryTree>> BuildTemporaryTree(const SiteDriv
 
 }  // namespace waybill::despooler
 
-#endif  // WAYBILL_SERVICES_DESPOOLER_TEMPORARY_TREE_H_
+#endif  // WAYBILL_SERVICES_DESPOOLER_TEMPORARY_TREE_FILES_H_

@@ -1,4 +1,4 @@
-#include "services/despooler/server_copy.h"
+#include "services/despooler/server_copy_files.h"
 
 #include <algorithm>
 #include <functional>

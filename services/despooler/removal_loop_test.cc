@@ -1,0 +1,304 @@
+#include "services/despooler/removal_loop.h"
+
+#include <memory>
+#include <string>
+#include <vector>
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "absl/status/status.h"
+#include "absl/strings/str_cat.h"
+#include "absl/strings/string_view.h"
+#include "absl/time/time.h"
+
+#include "common/content/digest.h"
+#include "common/status/status_matchers.h"
+#include "common/tree/directory.h"
+#include "services/despooler/distribute_loop.h"
+#include "services/despooler/distribute_store.h"
+#include "services/despooler/placement.h"
+#include "services/despooler/removal_store.h"
+#include "services/despooler/test_site.h"
+
+namespace waybill::despooler {
+namespace {
+
+using ::testing::Contains;
+using ::testing::ElementsAre;
+using ::testing::HasSubstr;
+using ::testing::IsEmpty;
+using ::testing::SizeIs;
+using ::testing::StartsWith;
+
+constexpr char kPackage[] = "CEN00001";
+constexpr char kRemoveJob[] = "CEN00050";
+constexpr int kRemove = 3;
+
+// Version `version_` of a package from above stands on DS1 and DS2, and is to be removed.
+class RemovalLoopTest : public ::testing::Test {
+ protected:
+  RemovalLoopTest() {
+    version_ = Distribute(kPackage, "CEN00042", std::string(200'000, 'a'));
+    site_.AddJob(kRemoveJob, kPackage, nullptr, kRemove);
+  }
+
+  content::Digest Distribute(const std::string& package_id, const std::string& job_id,
+                             const std::string& bytes) {
+    const content::Digest version =
+        site_.AddVersion(package_id, {{"setup", "#!"}, {"data", bytes}});
+    site_.AddJob(job_id, package_id, &version);
+    for (const char* server : {"DS1", "DS2"}) {
+      if (!*site_.root().Exists(absl::StrCat(server, "c"))) {
+        site_.AddServer(server);
+      }
+      site_.AddJobServer(job_id, server);
+    }
+    DistributeLoop loop({.store = servers_, .content = site_.content(), .clock = site_.clock()},
+                        site_.Drives(), [](absl::string_view /*channel*/) {}, {});
+    EXPECT_THAT(loop.RunOnce(), IsOk());
+    EXPECT_TRUE(loop.crew().WaitIdle(absl::Seconds(30)));
+    EXPECT_EQ(site_.ServerState(job_id, "DS1"), "3 ");
+    return version;
+  }
+
+  std::unique_ptr<RemovalLoop> MakeLoop(const std::string& site_code = "NYC") {
+    RemovalLoop::Options options;
+    options.site_code = site_code;
+    return std::make_unique<RemovalLoop>(
+        RemovalLoop::Parts{.servers = servers_,
+                           .store = store_,
+                           .content = site_.content(),
+                           .clock = site_.clock()},
+        [this](absl::string_view channel) { site_.Notify(channel); }, options);
+  }
+
+  // One pass that removes, one that sees that no server is left.
+  absl::Duration Remove(RemovalLoop& loop) {
+    EXPECT_THAT(loop.RunOnce(), IsOk());
+    EXPECT_TRUE(loop.crew().WaitIdle(absl::Seconds(30)));
+    return loop.RunOnce().value();
+  }
+
+  void AddRemoveServers() {
+    site_.AddJobServer(kRemoveJob, "DS1", 6);
+    site_.AddJobServer(kRemoveJob, "DS2", 6);
+  }
+
+  std::string PackagePath(const std::string& server) const {
+    return absl::StrCat(server, "c/SMS_PKGC/", kPackage);
+  }
+  bool Stands(const std::string& server) const {
+    return *site_.root().Exists(absl::StrCat(PackagePath(server), "/", version_.Prefix16Hex()));
+  }
+  std::string PackageRemoved() {
+    return site_.server().QueryText(absl::StrCat(
+        "SELECT package_removed FROM waybill.job_site WHERE job_id = '", kRemoveJob, "'"));
+  }
+
+  TestSite site_;
+  DistributeStore servers_{site_.database(), "NYC"};
+  RemovalStore store_{site_.database(), "NYC"};
+  content::Digest version_;
+};
+
+TEST_F(RemovalLoopTest, RemovesEveryCopyTheLedgerAndTheCompressedPackage) {
+  AddRemoveServers();
+  const auto loop = MakeLoop();
+  Remove(*loop);
+  for (const char* server : {"DS1", "DS2"}) {
+    EXPECT_EQ(site_.ServerState(kRemoveJob, server), "7 ");
+    EXPECT_FALSE(*site_.root().Exists(PackagePath(server)));
+  }
+  EXPECT_EQ(site_.Count("location"), "0");
+  EXPECT_EQ(site_.Count("package_version"), "0");
+  EXPECT_THAT(*site_.content().manifests().List(), IsEmpty());
+  EXPECT_THAT(*site_.root().OpenDirectory("store/packs").value().List(), IsEmpty());
+  EXPECT_EQ(PackageRemoved(), "t");
+  EXPECT_THAT(site_.notified(), Contains("waybill_outbox"));
+}
+
+TEST_F(RemovalLoopTest, KeepsTheCompressedPackageWhereItWasMade) {
+  AddRemoveServers();
+  const auto loop = MakeLoop("CEN");  // The package id says so.
+  Remove(*loop);
+  EXPECT_EQ(site_.Count("location"), "0");
+  EXPECT_EQ(site_.Count("package_version"), "1");
+  EXPECT_THAT(*site_.content().manifests().List(), SizeIs(1));
+  EXPECT_EQ(PackageRemoved(), "t");
+}
+
+TEST_F(RemovalLoopTest, KeepsWhatOtherPackagesNeedOfThePacks) {
+  // The same bytes: their chunks stand once, in the pack that both need.
+  const content::Digest other = Distribute("CEN00002", "CEN00043", std::string(200'000, 'a'));
+  AddRemoveServers();
+  const auto loop = MakeLoop();
+  Remove(*loop);
+  EXPECT_EQ(site_.Count("package_version"), "1");
+  EXPECT_THAT(*site_.content().manifests().List(), ElementsAre(other));
+  const auto index = content::IndexManifest(site_.content().manifests().Get(other).value()).value();
+  EXPECT_THAT(*site_.content().Missing(index.chunks, nullptr), testing::Each(false));
+  EXPECT_EQ(site_.Count("location"), "2");
+}
+
+TEST_F(RemovalLoopTest, RemovesOnlyTheVersionTheJobNames) {
+  const content::Digest second = Distribute(kPackage, "CEN00043", std::string(100'000, 'b'));
+  site_.server().Execute(absl::StrCat("UPDATE waybill.job SET version = '\\x", version_.ToHex(),
+                                      "' WHERE job_id = '", kRemoveJob, "'"));
+  AddRemoveServers();
+  const auto loop = MakeLoop();
+  Remove(*loop);
+  EXPECT_FALSE(Stands("DS1"));
+  EXPECT_TRUE(*site_.root().Exists(
+      absl::StrCat(PackagePath("DS1"), "/", second.Prefix16Hex(), ".manifest")));
+  EXPECT_EQ(*site_.root().ReadLink(PackagePath("DS1") + "/current"), second.Prefix16Hex());
+  EXPECT_EQ(site_.server().QueryText("SELECT encode(version, 'hex') FROM waybill.package_version"),
+            second.ToHex());
+}
+
+TEST_F(RemovalLoopTest, DoesNotTakeAShareThatIsAwayForProof) {
+  AddRemoveServers();
+  ASSERT_THAT(site_.root().Rename("DS2c", site_.root(), "away"), IsOk());
+  const auto loop = MakeLoop();
+  Remove(*loop);
+  EXPECT_EQ(site_.ServerState(kRemoveJob, "DS1"), "7 ");
+  EXPECT_THAT(site_.ServerState(kRemoveJob, "DS2"),
+              StartsWith(absl::StrCat("4 SERVER_FAILED: server DS2, directory ",
+                                      site_.Path(PackagePath("DS2")))));
+  EXPECT_EQ(site_.Count("location"), "1");
+  EXPECT_EQ(PackageRemoved(), "f");
+  EXPECT_EQ(site_.Count("package_version"), "1");
+
+  ASSERT_THAT(site_.root().Rename("away", site_.root(), "DS2c"), IsOk());
+  site_.LetTimePass();
+  Remove(*loop);
+  EXPECT_EQ(site_.ServerState(kRemoveJob, "DS2"), "7 ");
+  EXPECT_FALSE(Stands("DS2"));
+  EXPECT_EQ(PackageRemoved(), "t");
+}
+
+// What each step of a removal leaves when the process dies after it.
+class RemovalCrashTest : public RemovalLoopTest, public ::testing::WithParamInterface<int> {
+ protected:
+  void LeaveStep(int step) {
+    const tree::Directory package = site_.root().OpenDirectory(PackagePath("DS1")).value();
+    const std::string name = version_.Prefix16Hex();
+    const std::string aside = TemporaryCopyName(version_, "CEN00050.removed", 1);
+    if (step >= 1) {
+      ASSERT_THAT(package.Remove("current"), IsOk());
+    }
+    if (step >= 2) {
+      ASSERT_THAT(package.Rename(name, package, aside), IsOk());
+    }
+    if (step >= 3) {
+      ASSERT_THAT(package.Remove(aside + "/data"), IsOk());
+    }
+    if (step >= 4) {
+      ASSERT_THAT(package.RemoveTree(aside), IsOk());
+    }
+    if (step >= 5) {
+      ASSERT_THAT(package.Remove(ManifestName(version_)), IsOk());
+    }
+    if (step >= 6) {
+      ASSERT_THAT(site_.root().RemoveDirectory(PackagePath("DS1")), IsOk());
+    }
+  }
+};
+
+TEST_P(RemovalCrashTest, FinishesWhatADeadOneBegan) {
+  AddRemoveServers();
+  ASSERT_THAT(*store_.Claim(absl::Seconds(15), 64), SizeIs(2));
+  LeaveStep(GetParam());
+  const auto loop = MakeLoop();
+  Remove(*loop);
+  EXPECT_EQ(site_.ServerState(kRemoveJob, "DS1"), "6 ");  // The dead one's lease still runs.
+  site_.LetTimePass();
+  Remove(*loop);
+  EXPECT_EQ(site_.ServerState(kRemoveJob, "DS1"), "7 ");
+  EXPECT_FALSE(*site_.root().Exists(PackagePath("DS1")));
+  EXPECT_EQ(site_.Count("location"), "0");
+  EXPECT_EQ(PackageRemoved(), "t");
+}
+
+INSTANTIATE_TEST_SUITE_P(Steps, RemovalCrashTest, ::testing::Range(0, 7));
+
+TEST_F(RemovalLoopTest, FinishesASiteThatDiedBetweenRowsAndManifests) {
+  site_.server().Execute("DELETE FROM waybill.package_version");
+  const auto loop = MakeLoop();
+  EXPECT_THAT(loop->RunOnce(), IsOk());  // No server was frozen: none held it.
+  EXPECT_THAT(*site_.content().manifests().List(), IsEmpty());
+  EXPECT_EQ(PackageRemoved(), "t");
+}
+
+TEST_F(RemovalLoopTest, CollectsNothingWhileAnImportMayNeedAnyChunk) {
+  site_.server().Execute(
+      "INSERT INTO waybill.pin VALUES ('p1', 'CEN00009', NULL, 'import', now() + interval '1 h')");
+  const auto loop = MakeLoop();
+  EXPECT_LE(*loop->RunOnce(), absl::Seconds(5));
+  EXPECT_EQ(PackageRemoved(), "f");
+  EXPECT_THAT(*site_.content().manifests().List(), SizeIs(1));
+  site_.server().Execute("UPDATE waybill.pin SET end_time = now()");
+  EXPECT_THAT(loop->RunOnce(), IsOk());
+  EXPECT_EQ(PackageRemoved(), "t");
+  EXPECT_THAT(*site_.content().manifests().List(), IsEmpty());
+}
+
+TEST_F(RemovalLoopTest, CollectsNothingWhileAManifestIsStillOnItsWay) {
+  site_.server().Execute(absl::StrCat("INSERT INTO waybill.pin VALUES ('p1', 'CEN00009', '\\x",
+                                      content::Sha256::Of("w").ToHex(),
+                                      "', 'transfer', now() + interval '1 h')"));
+  const auto loop = MakeLoop();
+  EXPECT_THAT(loop->RunOnce(), IsOk());
+  EXPECT_EQ(PackageRemoved(), "f");
+  EXPECT_THAT(*site_.content().manifests().List(), SizeIs(1));
+}
+
+TEST_F(RemovalLoopTest, LeavesAVersionThatALaterTransferOrJobReliesOn) {
+  const std::string pin =
+      absl::StrCat("INSERT INTO waybill.pin VALUES ('p1', '", kPackage, "', '\\x", version_.ToHex(),
+                   "', 'transfer', now() + interval '1 h')");
+  site_.server().Execute(pin);
+  const SiteRemoval removal = {.job_id = kRemoveJob, .package_id = kPackage, .version = {}};
+  ASSERT_THAT(store_.DeleteVersions(removal), IsOk());
+  EXPECT_EQ(site_.Count("package_version"), "1");
+  site_.server().Execute("DELETE FROM waybill.pin");
+  site_.AddJob("CEN00060", kPackage, &version_);
+  site_.AddJobServer("CEN00060", "DS1");
+  ASSERT_THAT(store_.DeleteVersions(removal), IsOk());
+  EXPECT_EQ(site_.Count("package_version"), "1");
+  site_.server().Execute("UPDATE waybill.job_server SET state = 5 WHERE job_id = 'CEN00060'");
+  ASSERT_THAT(store_.DeleteVersions(removal), IsOk());
+  EXPECT_EQ(site_.Count("package_version"), "0");
+}
+
+TEST_F(RemovalLoopTest, CallsNothingDeadWhileAManifestCannotBeRead) {
+  const content::Digest other = Distribute("CEN00002", "CEN00043", "x");
+  ASSERT_THAT(site_.content().manifests().Remove(other), IsOk());
+  const auto loop = MakeLoop();
+  EXPECT_THAT(loop->Collect(), StatusIs(absl::StatusCode::kNotFound));
+  EXPECT_THAT(*site_.content().manifests().List(), ElementsAre(version_));
+  EXPECT_THAT(*site_.root().OpenDirectory("store/packs").value().List(), testing::Not(IsEmpty()));
+}
+
+TEST_F(RemovalLoopTest, RefusesALedgerRowThatLeadsElsewhere) {
+  AddRemoveServers();
+  site_.server().Execute(absl::StrCat("UPDATE waybill.location SET directory = '",
+                                      site_.Path("source"), "' WHERE server_name = 'DS1'"));
+  const auto loop = MakeLoop();
+  Remove(*loop);
+  EXPECT_THAT(site_.ServerState(kRemoveJob, "DS1"), HasSubstr("does not end in"));
+  EXPECT_TRUE(*site_.root().Exists("source/setup"));
+}
+
+TEST_F(RemovalLoopTest, StopsAnOldHolder) {
+  AddRemoveServers();
+  const std::vector<RemovalClaim> old = store_.Claim(absl::Seconds(15), 64).value();
+  ASSERT_THAT(old, SizeIs(2));
+  site_.LetTimePass();
+  ASSERT_THAT(*store_.Claim(absl::Seconds(15), 64), SizeIs(2));
+  EXPECT_THAT(store_.Complete(old[0], {}), StatusIs(absl::StatusCode::kFailedPrecondition));
+  EXPECT_EQ(site_.Count("location"), "2");
+}
+
+}  // namespace
+}  // namespace waybill::despooler
