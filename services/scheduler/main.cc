@@ -38,7 +38,7 @@
 #include "services/scheduler/activation_loop.h"
 #include "services/scheduler/config.h"
 #include "services/scheduler/forward_loop.h"
-#include "services/scheduler/importer.h"
+#include "services/scheduler/import_files.h"
 #include "services/scheduler/job_progress_store.h"
 #include "services/scheduler/job_service.h"
 #include "services/scheduler/job_store.h"
@@ -184,11 +184,13 @@ struct FrontDoor {
 /// What reports to the site above, if there is one.
 struct Reporting {
   Reporting(const Config& config, StatusStore& store, const rpc::TlsIdentity& tls)
-      : client(rpc::MakeChannel(
-            {.target = config.parent_endpoint,
-             .server = {rpc::Role::kService, config.parent_site_code, model::kSchedulerName},
-             .is_site_link = true},
-            tls)),
+      : client([&config, &tls] {
+          return rpc::MakeChannel(
+              {.target = config.parent_endpoint,
+               .server = {rpc::Role::kService, config.parent_site_code, model::kSchedulerName},
+               .is_site_link = true},
+              tls);
+        }),
         shipper(store, client, RandomId(),
                 {.poll_interval = std::min(config.poll_interval, kReportPauseMax),
                  .lease = config.lease_duration}) {}

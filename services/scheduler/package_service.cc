@@ -19,7 +19,7 @@
 #include "common/rpc/stream_calls.h"
 #include "common/rpc/unary_call.h"
 #include "common/status/status_macros.h"
-#include "services/scheduler/importer.h"
+#include "services/scheduler/import_files.h"
 #include "services/scheduler/package_store.h"
 #include "services/scheduler/registration_rules.h"
 

@@ -15,7 +15,7 @@
 #include "common/rpc/call_context.h"
 #include "common/rpc/stream.h"
 #include "common/thread/executor.h"
-#include "services/scheduler/importer.h"
+#include "services/scheduler/import_files.h"
 #include "services/scheduler/package_store.h"
 
 #include "waybill/package/v1/package_service.grpc.pb.h"

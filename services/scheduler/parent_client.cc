@@ -23,12 +23,15 @@ using status::v1::ReportStatusRequest;
 using status::v1::ReportStatusResponse;
 
 struct ParentClient::Stream {
+  explicit Stream(const std::shared_ptr<grpc::Channel>& channel)
+      : stub(status::v1::StatusService::NewStub(channel)) {}
+
+  const std::unique_ptr<status::v1::StatusService::Stub> stub;
   grpc::ClientContext context;  // Without a deadline: it rests for days; keep-alive watches it.
   std::unique_ptr<grpc::ClientReaderWriter<ReportStatusRequest, ReportStatusResponse>> call;
 };
 
-ParentClient::ParentClient(std::shared_ptr<grpc::Channel> channel)
-    : stub_(status::v1::StatusService::NewStub(std::move(channel))) {}
+ParentClient::ParentClient(Connect connect) : connect_(std::move(connect)) {}
 
 ParentClient::~ParentClient() {
   Close();
@@ -37,7 +40,7 @@ ParentClient::~ParentClient() {
 absl::StatusOr<ParentClient::Welcome> ParentClient::Open(const std::string& site_code,
                                                          std::int64_t epoch) {
   Close();
-  auto stream = std::make_shared<Stream>();
+  auto stream = std::make_shared<Stream>(connect_());
   {
     const MutexLock lock(mutex_);
     if (cancelled_) {
@@ -45,7 +48,7 @@ absl::StatusOr<ParentClient::Welcome> ParentClient::Open(const std::string& site
     }
     stream_ = stream;
   }
-  stream->call = stub_->ReportStatus(&stream->context);
+  stream->call = stream->stub->ReportStatus(&stream->context);
   ReportStatusRequest request;
   request.mutable_hello()->set_site_code(site_code);
   request.mutable_hello()->set_epoch(epoch);

@@ -28,8 +28,12 @@ class ParentClient {
     std::vector<std::string> ancestor_site_codes;
   };
 
-  /// `channel` leads to the parent's Scheduler and checks that it is the parent's.
-  explicit ParentClient(std::shared_ptr<grpc::Channel> channel);
+  /// Makes a channel that leads to the parent's Scheduler and checks that it is the parent's.
+  using Connect = std::function<std::shared_ptr<grpc::Channel>()>;
+
+  /// Each stream gets a channel of its own. Blocking calls are what drives the handshakes of their
+  /// channel, and on one that has failed they return at once, so it would hardly ever recover.
+  explicit ParentClient(Connect connect);
   ~ParentClient();
   ParentClient(const ParentClient&) = delete;
   ParentClient& operator=(const ParentClient&) = delete;
@@ -55,7 +59,7 @@ class ParentClient {
   absl::StatusOr<status::v1::ReportStatusResponse> Exchange(
       const status::v1::ReportStatusRequest& request);
 
-  const std::unique_ptr<status::v1::StatusService::Stub> stub_;
+  const Connect connect_;
   Mutex mutex_;
   bool cancelled_ ABSL_GUARDED_BY(mutex_) = false;
   std::shared_ptr<Stream> stream_;  // Written under the mutex, by the one thread that uses it.

@@ -49,8 +49,10 @@ class ShipperLoopTest : public ::testing::Test {
 
   std::unique_ptr<ParentClient> ClientOf(const rpc::Identity& identity) {
     tls_ = certificates_.Load(identity);
-    return std::make_unique<ParentClient>(rpc::MakeChannel(
-        {.target = listener_->address(), .server = kParent, .is_site_link = true}, *tls_));
+    return std::make_unique<ParentClient>([this] {
+      return rpc::MakeChannel(
+          {.target = listener_->address(), .server = kParent, .is_site_link = true}, *tls_);
+    });
   }
 
   void AddWorkstation(const std::string& sms_id) const {

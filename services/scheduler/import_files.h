@@ -1,5 +1,5 @@
-#ifndef WAYBILL_SERVICES_SCHEDULER_IMPORTER_H_
-#define WAYBILL_SERVICES_SCHEDULER_IMPORTER_H_
+#ifndef WAYBILL_SERVICES_SCHEDULER_IMPORT_FILES_H_
+#define WAYBILL_SERVICES_SCHEDULER_IMPORT_FILES_H_
 
 #include <cstdint>
 #include <functional>
@@ -94,4 +94,4 @@ class Importer {
 
 }  // namespace waybill::scheduler
 
-#endif  // WAYBILL_SERVICES_SCHEDULER_IMPORTER_H_
+#endif  // WAYBILL_SERVICES_SCHEDULER_IMPORT_FILES_H_

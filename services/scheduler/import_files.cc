@@ -1,4 +1,4 @@
-#include "services/scheduler/importer.h"
+#include "services/scheduler/import_files.h"
 
 #include <algorithm>
 #include <atomic>
