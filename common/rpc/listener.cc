@@ -64,8 +64,12 @@ std::vector<AccessRule> WithBuiltInRules(const ListenerOptions& options) {
   rules.push_back({"/grpc.health.v1.Health/Check", anyone});
   rules.push_back({"/grpc.health.v1.Health/Watch", anyone});
   if (options.reflection) {
-    rules.push_back(
-        {"/grpc.reflection.v1alpha.ServerReflection/ServerReflectionInfo", {{Role::kAdmin}}});
+    // grpcurl asks by the newer name first, and falls back only if the answer is UNIMPLEMENTED.
+    for (const char* version : {"v1alpha", "v1"}) {
+      rules.push_back(
+          {absl::StrCat("/grpc.reflection.", version, ".ServerReflection/ServerReflectionInfo"),
+           {{Role::kAdmin}}});
+    }
   }
   return rules;
 }

@@ -110,6 +110,14 @@ TEST_F(ListenerTest, HasReflectionOnlyForAdministratorsWhereItIsSwitchedOn) {
   EXPECT_EQ(CallMethod(sender_, kReflection), grpc::StatusCode::PERMISSION_DENIED);
 }
 
+// grpcurl asks for the newer reflection first and goes on to the one we have only after this
+// answer.
+TEST_F(ListenerTest, SaysUnimplementedToNewerReflectionSoThatClientsFallBack) {
+  options_.reflection = true;
+  EXPECT_EQ(CallMethod(admin_, "/grpc.reflection.v1.ServerReflection/ServerReflectionInfo"),
+            grpc::StatusCode::UNIMPLEMENTED);
+}
+
 TEST_F(ListenerTest, HasNoReflectionServiceEvenIfTheTableAllowedIt) {
   options_.rules.push_back({kReflection, {{Role::kAdmin}}});
   EXPECT_EQ(CallMethod(admin_, kReflection), grpc::StatusCode::UNIMPLEMENTED);
