@@ -204,6 +204,7 @@ class Hierarchy:
     # ---- ending
 
     def stop(self):
+        signal.signal(signal.SIGINT, signal.SIG_IGN)  # A second Ctrl-C must not leave the rest running.
         for process in self.processes.values():
             if process.poll() is None:
                 process.terminate()
