@@ -40,16 +40,16 @@ enum class RunOutcome { kExited, kTimedOut, kNotStarted, kInterrupted, kKilled }
 
 /// One job on this workstation.
 struct RunRecord {
-  std::string job_id;
+  std::string job_id = {};
   RunStep step = RunStep::kRequested;
-  std::string run_id;
-  std::string run_token;  ///< From kStarted, or kFinished, on.
+  std::string run_id = {};
+  std::string run_token = {};  ///< From kStarted, or kFinished, on.
 
   // The result, from kFinished on.
   RunOutcome outcome = RunOutcome::kInterrupted;
   std::int32_t exit_code = 0;
-  std::string output;  ///< UTF-8.
-  std::string detail;  ///< UTF-8. For kDropped: why.
+  std::string output = {};  ///< UTF-8.
+  std::string detail = {};  ///< UTF-8. For kDropped: why.
   absl::Time start_time = absl::UnixEpoch();
   absl::Duration run_duration = absl::ZeroDuration();
 

@@ -96,8 +96,8 @@ absl::StatusOr<PackageCache::Package> PackageCache::Get(
   if (!absl::IsNotFound(standing.status())) {
     log::Warning("a cached package is not what it was: it is fetched again",
                  {{"version", offer.version}, {"error", standing.status()}});
-    WAYBILL_RETURN_IF_ERROR(directory_.RemoveTree(names.tree));
   }
+  WAYBILL_RETURN_IF_ERROR(directory_.RemoveTree(names.tree));
   std::vector<std::string> reasons;
   for (const model::OfferLocation& location : locations) {
     absl::StatusOr<tree::Directory> fetched = FetchFrom(names, location, cancelled);
