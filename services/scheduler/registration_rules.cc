@@ -342,7 +342,7 @@ absl::Status CheckWorkstation(absl::string_view site_code, int index,
   const std::string name = WorkstationName(index, workstation);
   if (!workstation.site_code().empty() && workstation.site_code() != site_code) {
     return Invalid(absl::StrCat(name, ".site_code"),
-                   absl::StrCat("'", tree::Escaped(workstation.site_code()), "' is not this site, ",
+                   absl::StrCat(tree::Escaped(workstation.site_code()), " is not this site, ",
                                 site_code, ": register it there"));
   }
   if (!workstation.sms_id().empty()) {

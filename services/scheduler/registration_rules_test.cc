@@ -255,9 +255,9 @@ TEST(WorkstationTest, ErrorsNameTheWorkstationAndTheField) {
               Refuses(StatusCode::kInvalidArgument, "workstations[3].domain"));
   one = Workstation();
   one.set_site_code("BOS");
-  EXPECT_THAT(
-      CheckWorkstation("NYC", 3, one),
-      Refuses(StatusCode::kInvalidArgument, "workstations[3] (SALES|PC7).site_code: \"BOS\""));
+  EXPECT_THAT(CheckWorkstation("NYC", 3, one),
+              Refuses(StatusCode::kInvalidArgument,
+                      "workstations[3] (SALES|PC7).site_code: \"BOS\" is not"));
   one = Workstation();
   one.set_sms_id("BOS00017");
   EXPECT_THAT(CheckWorkstation("NYC", 3, one),
