@@ -1,5 +1,6 @@
 // The Package Command Manager of a workstation: settings -> objects -> ask, show, run, report.
 
+#include <atomic>
 #include <csignal>
 #include <cstdlib>
 #include <iostream>
@@ -108,15 +109,20 @@ absl::StatusOr<Workstation> OpenWorkstation(const Config& config, const clock::C
   return workstation;
 }
 
-absl::Status ShowOffers(Agent& agent) {
-  WAYBILL_RETURN_IF_ERROR(agent.Poll().status());
+absl::Status ShowOffers(const Config& config, Agent& agent) {
+  const absl::Status polled = agent.Poll().status();
+  if (absl::IsUnavailable(polled)) {
+    return absl::UnavailableError(absl::StrCat("cannot reach the site's PCM-Manager at ",
+                                               config.server, ": ", polled.message()));
+  }
+  WAYBILL_RETURN_IF_ERROR(polled);
   std::cout << FormatOffers(agent.ListOffers(), agent.ServerNow(), absl::LocalTimeZone())
             << std::flush;
   return absl::OkStatus();
 }
 
 absl::Status RunOnce(const Config& config, Agent& agent) {
-  WAYBILL_RETURN_IF_ERROR(ShowOffers(agent));
+  WAYBILL_RETURN_IF_ERROR(ShowOffers(config, agent));
   if (config.list) return absl::OkStatus();
   return agent.RunDue([](const Agent::Ended& ended) {
     std::cout << FormatEnded(ended.offer, ended.record) << std::flush;

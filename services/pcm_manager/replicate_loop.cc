@@ -144,6 +144,10 @@ void ReplicateLoop::ReadRow(const tree::Directory& box, const WrittenRow& row,
     return;
   }
   unreadable_.erase(row.sms_id);
+  if ((*file)->offer_version > row.written_version) {
+    // The Despooler has not recorded it yet, nor what it offers: it is in a later pass.
+    return;
+  }
   if (masters_.Put(*file)) {
     changed.push_back(*std::move(file));
   }

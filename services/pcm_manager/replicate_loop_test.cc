@@ -169,6 +169,18 @@ TEST_F(ReplicateLoopTest, SkipsABrokenMasterFileAndTakesItOnceItIsMended) {
   EXPECT_EQ(site_.StandingVersion("LOGON1", kHost), 4);
 }
 
+TEST_F(ReplicateLoopTest, WaitsUntilAFileIsRecorded) {
+  site_.AddLogonServer("LOGON1");
+  site_.WriteDefinition(kHost, 1);
+  site_.database().Execute("UPDATE waybill.pcm_definition SET offer_version = 2");
+  site_.WriteMaster(kHost, TestSite::Encode(kHost, 2));
+  RunOnce();
+  EXPECT_EQ(ServedVersion(kHost), 0) << "its offers may not be OFFERED yet";
+  site_.database().Execute("UPDATE waybill.pcm_definition SET written_version = 2");
+  RunOnce();
+  EXPECT_EQ(ServedVersion(kHost), 2);
+}
+
 TEST_F(ReplicateLoopTest, AStartAnewFindsWhatStandsAndRemovesWhatADeadWriterLeft) {
   site_.AddLogonServer("LOGON1");
   site_.WriteDefinition(kHost, 1);
