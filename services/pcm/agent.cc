@@ -254,14 +254,16 @@ absl::Status Agent::Request(const model::Offer& offer, RunRecord& record) {
 
 absl::StatusOr<PackageCache::Package> Agent::Fetch(const model::Offer& offer) {
   const std::function<bool()> cancelled = [this] { return IsStopping(); };
+  const absl::Duration end = parts_.clock.Monotonic() + options_.fetch_wait_max;
   absl::StatusOr<PackageCache::Package> package;
   for (int round = 1;; ++round) {
     package = parts_.cache.Get(
         offer, OrderLocations(offer.locations, options_.sms_id, last_server_), cancelled);
-    if (package.ok() || absl::IsCancelled(package.status()) || round >= options_.fetch_rounds_max) {
-      break;
-    }
-    if (!Pause(clock::BackoffDelay(options_.fetch_retry, round, parts_.random()))) {
+    if (package.ok() || absl::IsCancelled(package.status())) break;
+    const absl::Duration left = end - parts_.clock.Monotonic();
+    if (left <= absl::ZeroDuration()) break;
+    // The last try comes when the time is over, not before.
+    if (!Pause(std::min(left, clock::BackoffDelay(options_.fetch_retry, round, parts_.random())))) {
       return absl::CancelledError("the agent stops");
     }
   }

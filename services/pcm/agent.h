@@ -46,9 +46,9 @@ struct AgentOptions {
   bool accepts_all = false;
   std::string home_directory = "/";
   absl::Duration drain_max = absl::Seconds(10);  ///< How long a stop waits for a command.
-  /// How often all servers of an offer are tried before it counts as not started, and the waits
-  /// between.
-  int fetch_rounds_max = 5;
+  /// How long the servers of an offer are tried before it counts as not started, and the waits
+  /// between. All are tried at least once; a try that has begun is not cut short.
+  absl::Duration fetch_wait_max = absl::Minutes(10);
   clock::BackoffLimits fetch_retry = {.base = absl::Seconds(2), .max = absl::Minutes(2)};
   clock::BackoffLimits site_retry = {.base = absl::Seconds(1), .max = absl::Minutes(5)};
   bool keeps_cache = false;  ///< Does not remove versions that are no longer offered.

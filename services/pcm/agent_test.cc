@@ -42,7 +42,7 @@ class AgentTest : public testing::Test {
   AgentTest() {
     world_.site().AddWorkstation(kHost);
     options_.sms_id = kHost;
-    options_.fetch_rounds_max = 2;
+    options_.fetch_wait_max = absl::Milliseconds(20);
     options_.fetch_retry = {.base = absl::Milliseconds(1), .max = absl::Milliseconds(1)};
     options_.drain_max = absl::Milliseconds(1);
     Restart();
@@ -229,6 +229,38 @@ TEST_F(AgentTest, ReportsWhatItCannotFetchOnceEveryServerWasTriedAgain) {
   EXPECT_EQ(StateOf(kJob), "6");
   EXPECT_THAT(world_.site().Target("reason", kJob, kHost), HasSubstr("DS9: open"));
   EXPECT_THAT(RunDue(), IsOk());
+}
+
+TEST_F(AgentTest, TriesAllServersAgainUntilOneHasThePackage) {
+  options_.fetch_wait_max = absl::Hours(1);
+  int tries = 0;
+  model::Offer& offer = world_.AddOffer(kJob, kHost);
+  const std::string home = offer.locations.at(0).directory;
+  const std::string away = absl::StrCat(home, ".away");
+  const tree::Directory top = tree::Directory::Open("/").value();
+  ASSERT_THAT(top.Rename(home.substr(1), top, away.substr(1)), IsOk());
+  agent_.reset();
+  agent_ =
+      Agent::Open(State(),
+                  {.site = *client_,
+                   .cache = *cache_,
+                   .clock = clock_,
+                   .random =
+                       [&] {  // Drawn for the wait behind each failed try.
+                         if (++tries == 3) {
+                           EXPECT_THAT(top.Rename(away.substr(1), top, home.substr(1)), IsOk());
+                         }
+                         return 0.5;
+                       }},
+                  options_)
+          .value();
+  world_.Offer(kHost);
+  ASSERT_THAT(agent_->Poll(), IsOk());
+  EXPECT_THAT(RunDue(), IsOk());
+  EXPECT_EQ(tries, 3);
+  EXPECT_EQ(world_.CountLines(kJob), 1);
+  EXPECT_EQ(StateOf(kJob), "5");
+  agent_.reset();
 }
 
 TEST_F(AgentTest, RemembersTheServerItUsedLast) {

@@ -82,8 +82,10 @@ void DeclareConfig(config::Parser& parser, Config& config) {
   });
   parser.Duration("drain-max", config.drain_max, {absl::Milliseconds(1), absl::Hours(1)},
                   "how long a stop waits for the running command before it kills it");
-  parser.Integer("fetch-rounds-max", config.fetch_rounds_max, {1, 1000},
-                 "how often all servers of an offer are tried before it has failed");
+  parser.Duration("poll-interval", config.poll_interval, {absl::Milliseconds(10), absl::Hours(1)},
+                  "the longest wait between tries while the site cannot be reached");
+  parser.Duration("fetch-wait-max", config.fetch_wait_max, {absl::Milliseconds(1), absl::Hours(24)},
+                  "how long the servers of an offer are tried before it has failed");
   parser.Integer("runs-max", config.runs_max, {1, 1000},
                  "commands at once over all simulated workstations");
   parser.Integer("poll-threads", config.poll_threads, {1, 256},

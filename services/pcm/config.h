@@ -29,7 +29,8 @@ struct Config {
   std::vector<std::string> accepted_job_ids;
   bool accepts_all = false;
   absl::Duration drain_max = absl::Seconds(10);
-  int fetch_rounds_max = 5;
+  absl::Duration poll_interval = absl::Seconds(60);  ///< The longest wait for a site that is away.
+  absl::Duration fetch_wait_max = absl::Minutes(10);
   int runs_max = 2;
   int poll_threads = 16;
   log::Level log_level = log::Level::kInfo;

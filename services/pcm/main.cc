@@ -2,7 +2,6 @@
 
 #include <atomic>
 #include <csignal>
-#include <cstdlib>
 #include <iostream>
 #include <memory>
 #include <optional>
@@ -57,11 +56,6 @@ double DrawRandom() {
   return absl::Uniform(bits, 0.0, 1.0);
 }
 
-std::string HomeDirectory() {
-  const char* home = std::getenv("HOME");  // NOLINT(concurrency-mt-unsafe): nobody sets it.
-  return home != nullptr && home[0] == '/' ? home : "/";
-}
-
 // What the certificate says, unless --site and --sms-id say something else, which would be refused.
 absl::StatusOr<rpc::Identity> CheckIdentity(const rpc::TlsIdentity& tls, const Config& config) {
   const rpc::Identity& identity = tls.identity();
@@ -97,9 +91,10 @@ absl::StatusOr<Workstation> OpenWorkstation(const Config& config, const clock::C
   options.sms_id = identity.name;
   options.accepted_job_ids = {config.accepted_job_ids.begin(), config.accepted_job_ids.end()};
   options.accepts_all = config.accepts_all;
-  options.home_directory = HomeDirectory();
+  options.home_directory = config.state_directory;
   options.drain_max = config.drain_max;
-  options.fetch_rounds_max = config.fetch_rounds_max;
+  options.fetch_wait_max = config.fetch_wait_max;
+  options.site_retry = SiteRetry(config.poll_interval);
   WAYBILL_ASSIGN_OR_RETURN(workstation.agent, Agent::Open(std::move(state),
                                                           {.site = *workstation.site,
                                                            .cache = *workstation.cache,
@@ -144,8 +139,8 @@ absl::Status RunOnceUntilStopped(const Config& config, Agent& agent, const sigse
   return status;
 }
 
-absl::Status ServeWorkstation(Agent& agent, const sigset_t& stop_signals) {
-  WorkstationLoop loop(agent, DrawRandom);
+absl::Status ServeWorkstation(const Config& config, Agent& agent, const sigset_t& stop_signals) {
+  WorkstationLoop loop(agent, SiteRetry(config.poll_interval), DrawRandom);
   loop.Start();
   AwaitStop(stop_signals);
   log::Info("stopping");
@@ -173,7 +168,7 @@ absl::Status Run(const Config& config) {
   if (config.simulate > 0) return Simulate(config, stop_signals);
   const clock::RealClock clock;
   WAYBILL_ASSIGN_OR_RETURN(const Workstation workstation, OpenWorkstation(config, clock));
-  if (config.service) return ServeWorkstation(*workstation.agent, stop_signals);
+  if (config.service) return ServeWorkstation(config, *workstation.agent, stop_signals);
   return RunOnceUntilStopped(config, *workstation.agent, stop_signals);
 }
 

@@ -6,6 +6,7 @@
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
+#include "absl/time/time.h"
 
 #include "common/config/parser.h"
 #include "common/status/status_matchers.h"
@@ -68,6 +69,24 @@ TEST(PcmConfigTest, AcceptsJobsByTheirIds) {
   Config bad;
   EXPECT_THAT(std::string(ParseInto(bad, With({"--once", "--accept", "all"})).message()),
               HasSubstr("--accept"));
+}
+
+TEST(PcmConfigTest, BoundsHowLongASiteOrAServerIsWaitedFor) {
+  Config config;
+  EXPECT_THAT(ParseInto(config, With({"--once"})), IsOk());
+  EXPECT_EQ(config.poll_interval, absl::Seconds(60));
+  EXPECT_EQ(config.fetch_wait_max, absl::Minutes(10));
+  EXPECT_THAT(
+      ParseInto(config, With({"--once", "--poll-interval", "5s", "--fetch-wait-max", "1h"})),
+      IsOk());
+  EXPECT_EQ(config.poll_interval, absl::Seconds(5));
+  EXPECT_EQ(config.fetch_wait_max, absl::Hours(1));
+  for (const char* name : {"--poll-interval", "--fetch-wait-max"}) {
+    Config zero;
+    EXPECT_THAT(std::string(ParseInto(zero, With({"--once", name, "0s"})).message()),
+                HasSubstr(name + 2))
+        << "zero is not unlimited";
+  }
 }
 
 TEST(PcmConfigTest, ChecksSiteAndSmsId) {

@@ -66,7 +66,8 @@ absl::StatusOr<std::unique_ptr<Simulation>> Simulation::Open(const Config& confi
 
 Simulation::Simulation(const Config& config, PackageCache::Options cache_options,
                        tree::Directory cache, std::function<double()> random)
-    : random_(std::move(random)),
+    : site_retry_(SiteRetry(config.poll_interval)),
+      random_(std::move(random)),
       cache_(std::move(cache), cache_options),
       running_(config.runs_max, std::max(config.runs_max, config.simulate)),
       polling_(config.poll_threads, std::max(config.poll_threads, config.simulate)) {}
@@ -83,14 +84,16 @@ absl::Status Simulation::Add(const Config& config, const std::string& sms_id) {
   WAYBILL_ASSIGN_OR_RETURN(workstation->tls, rpc::TlsIdentity::Load(files));
   const rpc::Identity& identity = workstation->tls->identity();
   workstation->site = MakeSiteClient(config.server, identity.site_code, *workstation->tls);
-  WAYBILL_ASSIGN_OR_RETURN(tree::Directory state, tree::Directory::Create(absl::StrCat(
-                                                      config.state_directory, "/", sms_id)));
+  const std::string state_directory = absl::StrCat(config.state_directory, "/", sms_id);
+  WAYBILL_ASSIGN_OR_RETURN(tree::Directory state, tree::Directory::Create(state_directory));
   AgentOptions options;
   options.sms_id = identity.name;
   options.accepted_job_ids = {config.accepted_job_ids.begin(), config.accepted_job_ids.end()};
   options.accepts_all = config.accepts_all;
+  options.home_directory = state_directory;
   options.drain_max = config.drain_max;
-  options.fetch_rounds_max = config.fetch_rounds_max;
+  options.fetch_wait_max = config.fetch_wait_max;
+  options.site_retry = site_retry_;
   options.keeps_cache = true;  // The others may need it.
   WAYBILL_ASSIGN_OR_RETURN(
       workstation->agent,
@@ -151,7 +154,7 @@ void Simulation::Poll(Workstation* workstation) {
   ++polls_;
   if (!next.ok()) {
     ++failed_polls_;
-    Schedule(workstation, clock::BackoffDelay(kSiteRetry, ++workstation->failures, random_()));
+    Schedule(workstation, clock::BackoffDelay(site_retry_, ++workstation->failures, random_()));
     return;
   }
   workstation->failures = 0;

@@ -14,6 +14,7 @@
 #include "absl/status/statusor.h"
 #include "absl/time/time.h"
 
+#include "common/clock/backoff.h"
 #include "common/clock/clock.h"
 #include "common/rpc/tls.h"
 #include "common/thread/executor.h"
@@ -64,6 +65,7 @@ class Simulation {
   void ReportSometimes();
 
   const clock::RealClock clock_;
+  const clock::BackoffLimits site_retry_;
   const std::function<double()> random_;
   PackageCache cache_;
   std::vector<std::unique_ptr<Workstation>> workstations_;

@@ -14,6 +14,7 @@
 #include "absl/strings/string_view.h"
 #include "absl/time/time.h"
 
+#include "common/clock/backoff.h"
 #include "common/clock/clock.h"
 #include "common/config/tls_files.h"
 #include "common/status/status_matchers.h"
@@ -104,6 +105,14 @@ TEST_F(SimulationTest, ManyWorkstationsPollAndRunOnceEach) {
   }
 }
 
+TEST_F(SimulationTest, ASiteThatIsAwayIsAskedMoreSeldomUpToThePollInterval) {
+  const clock::BackoffLimits usual = SiteRetry(absl::Seconds(60));
+  EXPECT_EQ(clock::BackoffDelay(usual, 1, 1.0), absl::Seconds(1));
+  EXPECT_EQ(clock::BackoffDelay(usual, 100, 1.0), absl::Seconds(60));
+  const clock::BackoffLimits quick = SiteRetry(absl::Milliseconds(50));
+  EXPECT_EQ(clock::BackoffDelay(quick, 1, 1.0), absl::Milliseconds(50));
+}
+
 TEST_F(SimulationTest, NeedsAsManyIdentitiesAsWorkstations) {
   AddWorkstation("NYC00001");
   const auto simulation = Simulation::Open(MakeConfig(2), Random);
@@ -127,7 +136,7 @@ TEST_F(SimulationTest, AServicePollsWhileACommandRunsAndAStopEndsThatCommand) {
       Agent::Open(root_.MakeDirectories("state").value(),
                   {.site = *site, .cache = cache, .clock = clock, .random = Random}, options)
           .value();
-  WorkstationLoop loop(*agent, Random);
+  WorkstationLoop loop(*agent, SiteRetry(absl::Minutes(1)), Random);
   loop.Start();
   Await([&] { return world_.State("CEN00042", "NYC00001") == "4"; });
   // A later offer is seen although the first command runs.
@@ -152,7 +161,7 @@ TEST_F(SimulationTest, AServiceThatStartsBeforeItsSiteRunsWhatIsOfferedLater) {
       Agent::Open(root_.MakeDirectories("state").value(),
                   {.site = *site, .cache = cache, .clock = clock, .random = Random}, options)
           .value();
-  WorkstationLoop loop(*agent, Random);
+  WorkstationLoop loop(*agent, SiteRetry(absl::Minutes(1)), Random);
   loop.Start();
   world_.AddOffer("CEN00042", "NYC00001");
   world_.Offer("NYC00001");

@@ -20,8 +20,14 @@ constexpr absl::Duration kLongestWait = absl::Hours(24);
 
 }  // namespace
 
-WorkstationLoop::WorkstationLoop(Agent& agent, std::function<double()> random)
+clock::BackoffLimits SiteRetry(absl::Duration poll_interval) {
+  return {.base = std::min(absl::Seconds(1), poll_interval), .max = poll_interval};
+}
+
+WorkstationLoop::WorkstationLoop(Agent& agent, const clock::BackoffLimits& site_retry,
+                                 std::function<double()> random)
     : agent_(agent),
+      site_retry_(site_retry),
       random_(std::move(random)),
       run_loop_("run", kLongestWait, [this] { return RunDue(); }),
       poll_loop_("poll", kLongestWait, [this] { return Poll(); }) {}
@@ -44,7 +50,7 @@ absl::Duration WorkstationLoop::Poll() {
   }
   site_status_ = next.status();
   if (!next.ok()) {
-    return clock::BackoffDelay(kSiteRetry, ++poll_failures_, random_());
+    return clock::BackoffDelay(site_retry_, ++poll_failures_, random_());
   }
   poll_failures_ = 0;
   run_loop_.Wake();
@@ -61,7 +67,7 @@ absl::Duration WorkstationLoop::RunDue() {
                         {"run_duration", ended.record.run_duration}});
   });
   if (!status.ok()) {
-    return std::min(clock::BackoffDelay(kSiteRetry, ++run_failures_, random_()),
+    return std::min(clock::BackoffDelay(site_retry_, ++run_failures_, random_()),
                     agent_.UntilChange());
   }
   run_failures_ = 0;

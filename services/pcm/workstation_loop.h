@@ -12,17 +12,18 @@
 
 namespace waybill::pcm {
 
-/// How often a site that cannot be reached is asked. The lower half of each wait is free and the
-/// upper is spread, so that a site's workstations do not come back together.
-inline constexpr clock::BackoffLimits kSiteRetry = {.base = absl::Seconds(1),
-                                                    .max = absl::Minutes(5)};
+/// How often a site that cannot be reached is asked: after 1 s first, then ever more seldom, up to
+/// `poll_interval`. The lower half of each wait is free and the upper is spread, so that a site's
+/// workstations do not come back together.
+clock::BackoffLimits SiteRetry(absl::Duration poll_interval);
 
 /// A real workstation for --service: one thread that polls and one that runs, so that a command
 /// that hangs does not stop the polls.
 class WorkstationLoop {
  public:
   /// Borrows `agent`. `random` is in [0, 1).
-  WorkstationLoop(Agent& agent, std::function<double()> random);
+  WorkstationLoop(Agent& agent, const clock::BackoffLimits& site_retry,
+                  std::function<double()> random);
 
   void Start();
 
@@ -35,6 +36,7 @@ class WorkstationLoop {
   absl::Duration RunDue();
 
   Agent& agent_;
+  const clock::BackoffLimits site_retry_;
   const std::function<double()> random_;
   int poll_failures_ = 0;
   absl::Status site_status_;
