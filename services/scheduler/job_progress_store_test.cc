@@ -455,6 +455,18 @@ TEST_F(RollupTest, ACancelledJobWaitsForConfirmationAndForWhatStillRuns) {
   EXPECT_EQ(State(), job::v1::JOB_STATE_CANCELLING);
 }
 
+TEST_F(RollupTest, WorkstationsOfACancelledJobThatItsSendNeverReachedAreWithdrawn) {
+  site_.db.Execute("UPDATE waybill.send_request SET fence = 1");
+  EXPECT_THAT(jobs_.Cancel("CEN00001", kCancel), IsOk());
+  site_.db.Execute(
+      "UPDATE waybill.send_request SET state = 6 WHERE revision = 2;"
+      "UPDATE waybill.job_site SET send_state = 7, send_reason = 'CANCELLED: y'");
+  EXPECT_THAT(store_.CloseUnreached(kCancel), IsOk());
+  EXPECT_EQ(site_.Joined("SELECT DISTINCT state || reason FROM waybill.job_target"),
+            "11CANCELLED: y");
+  EXPECT_EQ(State(), job::v1::JOB_STATE_CANCELLED);
+}
+
 TEST_F(RollupTest, ARemoveJobNeedsThePackageGoneEverywhere) {
   site_.db.Execute("TRUNCATE waybill.job CASCADE");
   Submit(RemoveSpec({"CEN"}));

@@ -1,5 +1,6 @@
 #include "services/scheduler/shipper_loop.h"
 
+#include <cstddef>
 #include <cstdint>
 #include <string>
 #include <utility>
@@ -40,11 +41,13 @@ absl::Status ShipperLoop::OpenStream() {
   WAYBILL_ASSIGN_OR_RETURN(Shipping shipping, store_.GetShipping());
   WAYBILL_ASSIGN_OR_RETURN(ParentClient::Welcome welcome,
                            client_.Open(shipping.site_code, shipping.epoch));
-  if (welcome.acknowledged_sequence > shipping.shipped_sequence) {
-    log::Warning(
-        "the parent knows more than this database: it was restored; everything is reported anew",
-        {{"acknowledged_sequence", welcome.acknowledged_sequence},
-         {"shipped_sequence", shipping.shipped_sequence}});
+  // Either database may be a copy of an older time: then the parent has what was never shipped, or
+  // lacks what was dropped here because it had it.
+  if (welcome.acknowledged_sequence > shipping.shipped_sequence ||
+      welcome.acknowledged_sequence + 1 < shipping.first_kept_sequence) {
+    log::Warning("this database or the parent's was restored; everything is reported anew",
+                 {{"acknowledged_sequence", welcome.acknowledged_sequence},
+                  {"shipped_sequence", shipping.shipped_sequence}});
     client_.Close();
     WAYBILL_RETURN_IF_ERROR(store_.StartEpoch());
     WAYBILL_ASSIGN_OR_RETURN(shipping, store_.GetShipping());
@@ -57,17 +60,33 @@ absl::Status ShipperLoop::OpenStream() {
   return store_.PutAncestors(welcome.ancestor_site_codes);
 }
 
+// A thousand outputs of commands are more than one message holds. What is cut off stays in the
+// outbox and is read again with the next batch.
+void ShipperLoop::CutToMessage(std::vector<status::v1::StatusRecord>& records) const {
+  std::int64_t bytes = 0;
+  std::size_t count = 0;
+  for (const status::v1::StatusRecord& record : records) {
+    bytes += static_cast<std::int64_t>(record.ByteSizeLong());
+    if (count > 0 && bytes > options_.message_bytes_max) {
+      break;
+    }
+    ++count;
+  }
+  records.resize(count);
+}
+
 absl::Status ShipperLoop::RunOnce() {
   WAYBILL_RETURN_IF_ERROR(store_.TakeShipperLease(holder_, options_.lease));
   if (!client_.IsOpen()) {
     WAYBILL_RETURN_IF_ERROR(OpenStream());
   }
   while (!loop_.IsStopping()) {
-    WAYBILL_ASSIGN_OR_RETURN(const std::vector<status::v1::StatusRecord> records,
+    WAYBILL_ASSIGN_OR_RETURN(std::vector<status::v1::StatusRecord> records,
                              store_.TakeRecords(acknowledged_, options_.batch_max));
     if (records.empty()) {
       break;
     }
+    CutToMessage(records);
     WAYBILL_ASSIGN_OR_RETURN(acknowledged_, client_.Send(records));
     WAYBILL_RETURN_IF_ERROR(store_.Acknowledge(acknowledged_));
     WAYBILL_RETURN_IF_ERROR(store_.TakeShipperLease(holder_, options_.lease));

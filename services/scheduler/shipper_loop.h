@@ -3,6 +3,7 @@
 
 #include <cstdint>
 #include <string>
+#include <vector>
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
@@ -11,6 +12,8 @@
 #include "common/thread/loop.h"
 #include "services/scheduler/parent_client.h"
 #include "services/scheduler/status_store.h"
+
+#include "waybill/status/v1/status_record.pb.h"
 
 namespace waybill::scheduler {
 
@@ -26,6 +29,7 @@ class ShipperLoop {
     absl::Duration poll_interval = absl::Seconds(10);  ///< Also the longest pause between attempts.
     absl::Duration lease = absl::Seconds(15);
     int batch_max = 1000;
+    std::int64_t message_bytes_max = 2 << 20;  ///< The parent takes 4 MiB.
   };
 
   /// Borrows `store` and `client`. `holder` is unique to the process.
@@ -40,6 +44,7 @@ class ShipperLoop {
 
  private:
   absl::Status OpenStream();
+  void CutToMessage(std::vector<status::v1::StatusRecord>& records) const;
 
   StatusStore& store_;
   ParentClient& client_;

@@ -119,6 +119,37 @@ TEST_F(ShipperLoopTest, BeginsANewEpochWhenTheParentKnowsMore) {
   EXPECT_EQ(cen_.Text("SELECT host_name FROM waybill.workstation"), "old");
 }
 
+TEST_F(ShipperLoopTest, BeginsANewEpochWhenTheParentHasForgotten) {
+  const auto client = ClientOf(kChild);
+  ShipperLoop loop(child_, *client, "a", {});
+  AddWorkstation("BOS00001");
+  ASSERT_THAT(loop.RunOnce(), IsOk());
+  cen_.db.Execute("UPDATE waybill.inbox SET sequence = 0; DELETE FROM waybill.workstation");
+  client->Close();
+  AddWorkstation("BOS00002");
+  ASSERT_THAT(loop.RunOnce(), IsOk());
+  EXPECT_EQ(CountAtParent(), "2");
+}
+
+TEST_F(ShipperLoopTest, AThousandLongOutputsGoInMessagesThatTheParentTakes) {
+  const std::string job =
+      "INSERT INTO waybill.job (job_id, origin_site_code, type, package_id, priority, target_kind, "
+      "start_after,"
+      " deadline, send_phase, state) VALUES ('CEN00007', 'CEN', 2, 'CEN00001', 2, 0, now(), now(), "
+      "1, 2);"
+      "INSERT INTO waybill.job_target (job_id, sms_id, site_code)"
+      " SELECT 'CEN00007', 'BOS' || n, 'BOS' FROM generate_series(10001, 11000) n";
+  cen_.db.Execute(job);
+  bos_.db.Execute(job);
+  bos_.db.Execute("UPDATE waybill.job_target SET state = 5, output = repeat('x', 5000)");
+  const auto client = ClientOf(kChild);
+  ShipperLoop loop(child_, *client, "a", {});
+  ASSERT_THAT(loop.RunOnce(), IsOk());
+  EXPECT_EQ(cen_.Text("SELECT count(*) FROM waybill.job_target WHERE length(output) = 5000"),
+            "1000");
+  EXPECT_EQ(bos_.Text("SELECT count(*) FROM waybill.outbox"), "0");
+}
+
 TEST_F(ShipperLoopTest, IsRefusedWithTheCertificateOfAnotherSiteOrService) {
   const rpc::Identity wrong[] = {{rpc::Role::kService, "NYC", model::kSchedulerName},
                                  {rpc::Role::kService, "BOS", model::kSenderName},

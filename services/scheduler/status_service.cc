@@ -35,7 +35,11 @@ prometheus::Counter& AppliedRecords(const std::string& site_code) {
   return family.With({site_code});
 }
 
-absl::Status CheckHello(const rpc::Identity& caller, const status::v1::Hello& hello) {
+absl::Status CheckHello(const rpc::Identity& caller, const ReportStatusRequest& request) {
+  if (!request.has_hello() || !request.records().empty()) {
+    return absl::InvalidArgumentError("hello: the first message has one and nothing else");
+  }
+  const status::v1::Hello& hello = request.hello();
   if (caller.site_code != hello.site_code()) {
     return absl::PermissionDeniedError(absl::StrCat("hello.site_code: the certificate is of site ",
                                                     caller.site_code, ", not of this one"));
@@ -66,7 +70,7 @@ absl::Status StatusService::Report(const rpc::CallContext& call,
   if (!greeted) {
     return absl::OkStatus();
   }
-  WAYBILL_RETURN_IF_ERROR(CheckHello(call.identity(), request.hello()));
+  WAYBILL_RETURN_IF_ERROR(CheckHello(call.identity(), request));
   const std::string site_code = request.hello().site_code();
   const std::int64_t epoch = request.hello().epoch();
   ReportStatusResponse response;

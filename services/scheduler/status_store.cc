@@ -78,6 +78,7 @@ constexpr Application kApplications[] = {
     {StatusRecord::kSite, &sql::kApplySites, true},
     {StatusRecord::kDistributionServer, &sql::kApplyDistributionServers, false},
     {StatusRecord::kDistributionServer, &sql::kApplyShares, false},
+    {StatusRecord::kWorkstation, &sql::kFreeHostNames, false},
     {StatusRecord::kWorkstation, &sql::kApplyWorkstations, false},
     {StatusRecord::kServer, &sql::kApplyJobServers, false},
     {StatusRecord::kTarget, &sql::kApplyTargets, false},
@@ -118,7 +119,8 @@ absl::StatusOr<Shipping> StatusStore::GetShipping() {
                          return Shipping{row["site_code"].as<std::string>(),
                                          row["parent_site_code"].as<std::string>(),
                                          row["epoch"].as<std::int64_t>(),
-                                         row["shipped_sequence"].as<std::int64_t>()};
+                                         row["shipped_sequence"].as<std::int64_t>(),
+                                         row["first_kept_sequence"].as<std::int64_t>()};
                        });
 }
 

@@ -21,6 +21,9 @@ struct Shipping {
   std::string parent_site_code;  ///< Empty: there is nobody to report to.
   std::int64_t epoch = 0;
   std::int64_t shipped_sequence = 0;  ///< The last sequence given in this epoch.
+
+  /// The lowest sequence that was not acknowledged; one above the last if there is none.
+  std::int64_t first_kept_sequence = 1;
 };
 
 /// The status records that go up to the parent (outbox) and come in from children (inbox).
@@ -50,8 +53,9 @@ class StatusStore {
 
   absl::Status PutAncestors(const std::vector<std::string>& ancestor_site_codes);
 
-  /// The parent has seen more than this database ever shipped, which happens after it was restored:
-  /// begins a new epoch and puts every reported row into the outbox again.
+  /// The parent has seen more than this database ever shipped, or lacks what was dropped here,
+  /// which happens after one of the two was restored: begins a new epoch and puts every reported
+  /// row into the outbox again.
   absl::Status StartEpoch();
 
   // Coming in.

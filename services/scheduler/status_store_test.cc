@@ -157,6 +157,69 @@ TEST_F(StatusStoreTest, NeverMovesAFinalTargetBack) {
   EXPECT_EQ(AtParent("SELECT state FROM waybill.job_target"), "6");
 }
 
+TEST_F(StatusStoreTest, WhatWasConcludedFromAfarGivesWayToWhatRan) {
+  cen_.db.Execute(kJob);
+  AtChild(kJob);
+  for (const char* concluded : {"6", "11"}) {
+    cen_.db.Execute(
+        absl::StrCat("UPDATE waybill.job_target SET start_time = NULL, state = ", concluded));
+    AtChild("UPDATE waybill.job_target SET state = 12, start_time = NULL");
+    Ship();
+    EXPECT_EQ(AtParent("SELECT state FROM waybill.job_target"), concluded);
+    AtChild("UPDATE waybill.job_target SET state = 5, start_time = now()");
+    Ship();
+    EXPECT_EQ(AtParent("SELECT state FROM waybill.job_target"), "5");
+  }
+}
+
+TEST_F(StatusStoreTest, TellsACommitOnlyBehindTheServersThatCameWithIt) {
+  cen_.db.Execute(kJob);
+  AtChild(kJob);
+  Ship();
+  AtChild("UPDATE waybill.job_site SET bytes_sent = 1 WHERE site_code = 'LAB'");
+  const auto opened = parent_.OpenInbox("BOS", Epoch());
+  ASSERT_THAT(opened, IsOk());
+  // The change above has its sequence already when the commit of LAB comes in.
+  ASSERT_THAT(child_.TakeRecords(*opened, 1), IsOk());
+  AtChild(
+      "INSERT INTO waybill.job_server (job_id, site_code, server_name, state) VALUES ('CEN00007', "
+      "'LAB', 's', 1);"
+      "UPDATE waybill.job_site SET commit_seen = true WHERE site_code = 'LAB'");
+  std::int64_t sequence = *opened;
+  for (const char* expected : {"false 0", "false 1", "true 1"}) {
+    const auto records = child_.TakeRecords(sequence, 1);
+    ASSERT_THAT(records, IsOk());
+    const auto applied = parent_.Apply("BOS", Epoch(), *records);
+    ASSERT_THAT(applied, IsOk());
+    sequence = *applied;
+    EXPECT_EQ(
+        AtParent("SELECT commit_seen::text || ' ' || (SELECT count(*) FROM waybill.job_server)"
+                 " FROM waybill.job_site WHERE site_code = 'LAB'"),
+        expected);
+  }
+}
+
+TEST_F(StatusStoreTest, WorkstationsMayExchangeTheirNames) {
+  bos_.AddWorkstation("BOS00001", "SALES", "pc1");
+  bos_.AddWorkstation("BOS00002", "SALES", "pc2");
+  Ship();
+  AtChild(
+      "UPDATE waybill.workstation SET host_name = 'x' WHERE sms_id = 'BOS00001';"
+      "UPDATE waybill.workstation SET host_name = 'pc1' WHERE sms_id = 'BOS00002';"
+      "UPDATE waybill.workstation SET host_name = 'pc2' WHERE sms_id = 'BOS00001'");
+  Ship();
+  EXPECT_EQ(cen_.Joined("SELECT host_name FROM waybill.workstation ORDER BY sms_id"), "pc2 pc1");
+}
+
+TEST_F(StatusStoreTest, AWorkstationOfAnotherChildStaysThere) {
+  cen_.AddWorkstation("NYC00001", "SALES", "pc1");
+  AtChild(
+      "INSERT INTO waybill.workstation (sms_id, site_code, host_name, domain)"
+      " VALUES ('NYC00001', 'BOS', 'stolen', 'SALES')");
+  Ship();
+  EXPECT_EQ(AtParent("SELECT site_code || host_name FROM waybill.workstation"), "NYCpc1");
+}
+
 TEST_F(StatusStoreTest, KeepsQuietAboutJobsOfItsOwn) {
   AtChild("UPDATE waybill.self SET parent_site_code = 'CEN';" + kJob);
   Ship();

@@ -1,6 +1,10 @@
 -- $1 the last sequence that was read, $2 how many at most
 -- Each record is read from its row as it stands, as the JSON of StatusRecord's kind. A row that is gone is a copy or a
--- holding that is gone; of other kinds nothing is left to say.
+-- holding that is gone; of other kinds nothing is left to say. A job's site (4) is told in the place of its last change only:
+-- its commit is the last change of a transaction, so whoever sees it has the servers that came with it.
+WITH newest AS MATERIALIZED (
+  SELECT key, max(outbox_id) AS outbox_id FROM waybill.outbox WHERE kind = 4 GROUP BY key
+)
 SELECT o.sequence, jsonb_strip_nulls(CASE o.kind
          WHEN 1 THEN (SELECT jsonb_build_object('site', jsonb_build_object(
                                'site_code', s.site_code, 'parent_site_code', s.parent_site_code, 'name', s.name))
@@ -25,7 +29,9 @@ SELECT o.sequence, jsonb_strip_nulls(CASE o.kind
                                'bytes_total', s.bytes_total, 'bytes_sent', s.bytes_sent,
                                'commit_seen', s.commit_seen, 'revision_committed', s.revision_committed,
                                'package_removed', s.package_removed))
-                        FROM waybill.job_site s WHERE s.job_id = o.key[1] AND s.site_code = o.key[2])
+                        FROM waybill.job_site s
+                       WHERE s.job_id = o.key[1] AND s.site_code = o.key[2]
+                         AND o.outbox_id = (SELECT n.outbox_id FROM newest n WHERE n.key = o.key))
          WHEN 5 THEN (SELECT jsonb_build_object('server', jsonb_build_object(
                                'job_id', s.job_id, 'site_code', s.site_code, 'server_name', s.server_name,
                                'state', s.state, 'reason', s.reason,
