@@ -60,7 +60,7 @@ config::TlsFiles Certificates::OfWorkstation(absl::string_view site_code,
 void Certificates::Make(const std::vector<std::string>& identities) {
   std::vector<std::string> words = {WAYBILL_MAKE_CERTS, directory_};
   words.insert(words.end(), identities.begin(), identities.end());
-  const Said said = Run(words);
+  const Said said = RunProgram(words);
   if (said.exit_code != 0) {
     Fail(absl::StrCat("certificates: ", said.output));
   }

@@ -13,7 +13,7 @@
 
 namespace waybill::harness {
 
-Said Run(const std::vector<std::string>& words) {
+Said RunProgram(const std::vector<std::string>& words) {
   std::string line;
   for (const std::string& word : words) {
     absl::StrAppend(&line, "'", absl::StrReplaceAll(word, {{"'", "'\\''"}}), "' ");

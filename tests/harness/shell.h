@@ -13,7 +13,7 @@ struct Said {
 };
 
 /// Runs the words as a command with the environment of the test, and waits for its end.
-Said Run(const std::vector<std::string>& words);
+Said RunProgram(const std::vector<std::string>& words);
 
 }  // namespace waybill::harness
 

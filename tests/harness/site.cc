@@ -218,6 +218,11 @@ std::string Site::ShareDirectory(const std::string& server, const std::string& d
   return absl::StrCat(directory(), "/servers/", server, "_", drive);
 }
 
+std::string Site::MakeShareDirectory(const std::string& server, const std::string& drive) const {
+  fs::create_directories(ShareDirectory(server, drive));
+  return ShareDirectory(server, drive);
+}
+
 std::string Site::CurrentTree(const std::string& server, const std::string& package_name,
                               const std::string& drive) {
   return absl::StrCat(ShareDirectory(server, drive), "/SMS_PKG", absl::AsciiStrToUpper(drive), "/",

@@ -130,6 +130,8 @@ class Site {
   std::string packs_directory() const { return store_directory() + "/packs"; }
   /// Holds SMS_PKGx.
   std::string ShareDirectory(const std::string& server, const std::string& drive = "c") const;
+  /// The same, made if it is not there, for a test that registers the server by other means.
+  std::string MakeShareDirectory(const std::string& server, const std::string& drive = "c") const;
   /// The tree of the newest version on a server.
   std::string CurrentTree(const std::string& server, const std::string& package_name,
                           const std::string& drive = "c");

@@ -47,10 +47,9 @@ void Site::AddDistributionServer(const std::string& name, const std::vector<std:
   site::v1::PutDistributionServerRequest request;
   request.mutable_server()->set_server_name(name);
   for (const std::string& drive : drives) {
-    fs::create_directories(ShareDirectory(name, drive));
     site::v1::Share& share = *request.mutable_server()->add_shares();
     share.set_drive(drive);
-    share.set_directory(ShareDirectory(name, drive));
+    share.set_directory(MakeShareDirectory(name, drive));
   }
   MustCall<site::v1::PutDistributionServerResponse>(
       "PutDistributionServer", [&](auto* context, auto* response) {

@@ -49,7 +49,7 @@ std::string RandomBytes(std::int64_t count, std::mt19937_64& random) {
 }
 
 testing::AssertionResult SaysNothing(const std::vector<std::string>& words) {
-  const Said said = Run(words);
+  const Said said = RunProgram(words);
   if (said.exit_code == 0 && said.output.empty()) {
     return testing::AssertionSuccess();
   }
@@ -96,8 +96,8 @@ testing::AssertionResult TreesAreEqual(const std::string& one, const std::string
   // Either may be a link, as `current` is.
   const std::string first = fs::canonical(one);
   const std::string second = fs::canonical(other);
-  const Said said = Run({"rsync", "-rlpt", "--dry-run", "--checksum", "--itemize-changes",
-                         "--delete", first + "/", second + "/"});
+  const Said said = RunProgram({"rsync", "-rlpt", "--dry-run", "--checksum", "--itemize-changes",
+                                "--delete", first + "/", second + "/"});
   if (said.exit_code != 0 || (!said.output.empty() && said.output != kOnlyTimeOfTop)) {
     return testing::AssertionFailure() << "rsync ended with " << said.exit_code << " and found:\n"
                                        << said.output.substr(0, 4000);
