@@ -65,6 +65,24 @@ TEST_F(TlsTest, RefusesAClientWhoseCertificateIsNotValidNow) {
   EXPECT_EQ(EchoAs(certificates_.Issue({.uris = {uri}, .starts_in = absl::Hours(1)})), kRefused);
 }
 
+TEST_F(TlsTest, RefusesAClientWhoseCertificateWasRevoked) {
+  const config::TlsFiles stolen = certificates_.Issue(sender_);
+  config::TlsFiles server = certificates_.Issue(server_identity_);
+  server.crl_directory = certificates_.Revoke(stolen);
+  tls_ = *TlsIdentity::Load(server);
+  EXPECT_EQ(EchoAs(stolen), kRefused);
+  EXPECT_EQ(EchoAs(certificates_.Issue(sender_)), grpc::StatusCode::OK);
+}
+
+TEST_F(TlsTest, BelievesNoServerWhoseCertificateWasRevoked) {
+  const config::TlsFiles stolen = certificates_.Issue(server_identity_);
+  tls_ = *TlsIdentity::Load(stolen);
+  config::TlsFiles client = certificates_.Issue(sender_);
+  EXPECT_EQ(EchoAs(client), grpc::StatusCode::OK);
+  client.crl_directory = certificates_.Revoke(stolen);
+  EXPECT_EQ(EchoAs(client), kRefused);
+}
+
 TEST_F(TlsTest, BelievesOnlyTheServerItMeantToCall) {
   const std::unique_ptr<TlsIdentity> client = certificates_.Load(sender_);
   for (const Identity& other :

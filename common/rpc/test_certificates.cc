@@ -29,6 +29,7 @@ namespace {
 
 using X509Ptr = std::unique_ptr<X509, decltype(&X509_free)>;
 using KeyPtr = std::unique_ptr<EVP_PKEY, decltype(&EVP_PKEY_free)>;
+using TimePtr = std::unique_ptr<ASN1_TIME, decltype(&ASN1_TIME_free)>;
 using FilePtr = std::unique_ptr<std::FILE, decltype(&std::fclose)>;
 
 KeyPtr NewKey() {
@@ -65,6 +66,14 @@ void SetValidity(X509* certificate, absl::Duration starts_in, absl::Duration end
 void WriteCertificate(const std::string& path, X509* certificate) {
   const FilePtr file(std::fopen(path.c_str(), "w"), std::fclose);
   WAYBILL_CHECK(file != nullptr && PEM_write_X509(file.get(), certificate) == 1);
+}
+
+X509Ptr ReadCertificate(const std::string& path) {
+  const FilePtr file(std::fopen(path.c_str(), "r"), std::fclose);
+  WAYBILL_CHECK(file != nullptr);
+  X509Ptr certificate(PEM_read_X509(file.get(), nullptr, nullptr, nullptr), X509_free);
+  WAYBILL_CHECK(certificate != nullptr);
+  return certificate;
 }
 
 void WriteKey(const std::string& path, EVP_PKEY* key) {
@@ -126,6 +135,34 @@ config::TlsFiles TestCertificates::Issue(const Request& request) {
           .certificate_file = stem + ".pem",
           .key_file = stem + ".key",
           .crl_directory = ""};
+}
+
+std::string TestCertificates::Revoke(const config::TlsFiles& files) {
+  X509* const authority = authority_->certificate.get();
+  const std::unique_ptr<X509_CRL, decltype(&X509_CRL_free)> list(X509_CRL_new(), X509_CRL_free);
+  X509_CRL_set_version(list.get(), X509_CRL_VERSION_2);
+  X509_CRL_set_issuer_name(list.get(), X509_get_subject_name(authority));
+  const TimePtr now(X509_gmtime_adj(nullptr, -60), ASN1_TIME_free);
+  const TimePtr next(X509_gmtime_adj(nullptr, 3600), ASN1_TIME_free);
+  X509_CRL_set1_lastUpdate(list.get(), now.get());
+  X509_CRL_set1_nextUpdate(list.get(), next.get());
+  X509_REVOKED* const revoked = X509_REVOKED_new();
+  X509_REVOKED_set_serialNumber(
+      revoked, X509_get_serialNumber(ReadCertificate(files.certificate_file).get()));
+  X509_REVOKED_set_revocationDate(revoked, now.get());
+  X509_CRL_add0_revoked(list.get(), revoked);
+  WAYBILL_CHECK(X509_CRL_sign(list.get(), authority_->key.get(), EVP_sha256()) > 0);
+
+  std::string directory = directory_ + "/crl";
+  std::filesystem::create_directory(directory);
+  // Found by the hash of the issuer's name, as `openssl rehash` links it.
+  const std::string name = absl::StrCat(
+      absl::Hex(X509_NAME_hash_ex(X509_get_subject_name(authority), nullptr, nullptr, nullptr),
+                absl::kZeroPad8),
+      ".r0");
+  const FilePtr file(std::fopen(absl::StrCat(directory, "/", name).c_str(), "w"), std::fclose);
+  WAYBILL_CHECK(file != nullptr && PEM_write_X509_CRL(file.get(), list.get()) == 1);
+  return directory;
 }
 
 std::unique_ptr<TlsIdentity> TestCertificates::Load(const Identity& identity) {

@@ -35,6 +35,10 @@ class TestCertificates {
   /// The same for anything, also for what must be refused.
   config::TlsFiles Issue(const Request& request);
 
+  /// A directory with a revocation list of our authority that names this certificate of ours alone,
+  /// as --tls-crl-directory wants it. Once for each authority.
+  std::string Revoke(const config::TlsFiles& files);
+
   /// Issued and loaded.
   std::unique_ptr<TlsIdentity> Load(const Identity& identity);
 

@@ -1,5 +1,5 @@
-// Each service of a site is killed while it works and started again; the job ends as if nothing had
-// happened.
+// Services of a site are killed while they work, one or all, and started again; the job ends as if
+// nothing had happened.
 
 #include <cstdint>
 #include <ostream>
@@ -36,9 +36,9 @@ void PrintTo(const Victim& victim, std::ostream* out) {
   *out << victim.site << " " << victim.service;
 }
 
-class KillServicesTest : public testing::TestWithParam<Victim> {
+class KillSiteTest : public testing::Test {
  protected:
-  KillServicesTest() : h({.sites = {"CEN", "BOS<CEN", "LAB<BOS"}}) {
+  KillSiteTest() : h({.sites = {"CEN", "BOS<CEN", "LAB<BOS"}}) {
     for (const char* code : {"BOS", "LAB"}) {
       Site& site = h.site(code);
       site.AddDistributionServer("DS1");
@@ -73,32 +73,58 @@ class KillServicesTest : public testing::TestWithParam<Victim> {
                : testing::AssertionFailure() << standing.ShortDebugString();
   }
 
+  std::string SubmitToAll() {
+    const std::string job = h.Submit(RunCommand("tools").On("*|*|*"));
+    for (const auto& [sms_id, code] : workstations) {
+      h.site(code).StartAgent(sms_id);
+    }
+    return job;
+  }
+
+  void ExpectComplete(const std::string& job) {
+    ASSERT_TRUE(h.Ends(job, JOB_STATE_COMPLETE));
+    std::vector<std::string> expected;
+    for (const auto& [sms_id, code] : workstations) {
+      expected.push_back(absl::StrCat(job, " ", sms_id));
+    }
+    EXPECT_THAT(h.StartedOnes(), UnorderedElementsAreArray(expected));
+    for (const char* code : {"BOS", "LAB"}) {
+      SCOPED_TRACE(code);
+      EXPECT_TREE_EQ(h.root().SourceOf("tools"), h.site(code).CurrentTree("DS1", "tools"));
+    }
+  }
+
   Hierarchy h;
   std::vector<std::pair<std::string, std::string>> workstations;  // SMS ID, site code.
 };
 
+class KillServicesTest : public KillSiteTest, public testing::WithParamInterface<Victim> {};
+
 TEST_P(KillServicesTest, TheJobCompletesThoughAServiceIsKilledAgainAndAgain) {
   Service& victim = h.site(GetParam().site).service(GetParam().service);
-  const std::string job = h.Submit(RunCommand("tools").On("*|*|*"));
-  for (const auto& [sms_id, code] : workstations) {
-    h.site(code).StartAgent(sms_id);
-  }
+  const std::string job = SubmitToAll();
   victim.Restart();  // Perhaps in the middle of activating or opening.
   for (const Condition& moment : Moments(job)) {
     // A dead Scheduler at CEN would not answer, so each kill comes after the look.
     ASSERT_TRUE(Eventually(kPatience, moment));
     victim.Restart();
   }
-  ASSERT_TRUE(h.Ends(job, JOB_STATE_COMPLETE));
-  std::vector<std::string> expected;
-  for (const auto& [sms_id, code] : workstations) {
-    expected.push_back(absl::StrCat(job, " ", sms_id));
+  ExpectComplete(job);
+}
+
+// As when a site server loses its power: all four at once, in the middle of each phase.
+TEST_F(KillSiteTest, TheJobCompletesThoughAWholeSiteIsKilledAgainAndAgain) {
+  const std::string job = SubmitToAll();
+  for (const Condition& moment : Moments(job)) {
+    ASSERT_TRUE(Eventually(kPatience, moment));
+    for (const char* service : {"scheduler", "sender", "despooler", "pcm-manager"}) {
+      h.site("BOS").service(service).Kill9();
+    }
+    h.site("BOS").StartScheduler();
+    h.site("BOS").LaunchOthers();
+    h.site("BOS").AwaitServing();
   }
-  EXPECT_THAT(h.StartedOnes(), UnorderedElementsAreArray(expected));
-  for (const char* code : {"BOS", "LAB"}) {
-    SCOPED_TRACE(code);
-    EXPECT_TREE_EQ(h.root().SourceOf("tools"), h.site(code).CurrentTree("DS1", "tools"));
-  }
+  ExpectComplete(job);
 }
 
 INSTANTIATE_TEST_SUITE_P(Each, KillServicesTest,
