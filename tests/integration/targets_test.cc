@@ -96,7 +96,8 @@ TEST_F(TargetsTest, WithoutASendPhaseAHeldPackageIsOfferedAndNothingTravels) {
   const std::string run = h.Submit(RunCommand("tools").On("NYC|*|*").Send(job::v1::SEND_PHASE_OFF));
   ASSERT_TRUE(h.Ends(run, JOB_STATE_COMPLETE));
   EXPECT_THAT(h.Starts(), testing::SizeIs(2));
-  for (const job::v1::JobSite& site : h.root().GetJob(run).sites()) {
+  const job::v1::Job ended = h.root().GetJob(run);
+  for (const job::v1::JobSite& site : ended.sites()) {
     EXPECT_EQ(site.bytes_sent(), 0) << site.ShortDebugString();
   }
 }
