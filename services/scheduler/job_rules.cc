@@ -194,19 +194,39 @@ absl::Status OutOfOrder(absl::string_view field, absl::string_view other) {
   return absl::InvalidArgumentError(absl::StrCat(field, ": must be later than ", other));
 }
 
-absl::Status FillRunDates(absl::Time now, job::v1::RunPhase& run) {
+// `first_end` is the later one of Offer After and Mandatory After.
+absl::Status FillExpiry(absl::Time offer_after, absl::Time first_end, job::v1::RunPhase& run) {
+  const absl::Time if_absent = offer_after + kDefaultExpiry;
+  if (!run.has_expires_after() && if_absent <= first_end) {
+    return absl::InvalidArgumentError(
+        "spec.run_phase.expires_after: left out it is 30 days after offer_after, which is not "
+        "later than mandatory_after; give it, or never_expires");
+  }
+  WAYBILL_ASSIGN_OR_RETURN(
+      const absl::Time expires_after,
+      ReadTime("spec.run_phase.expires_after",
+               run.has_expires_after() ? &run.expires_after() : nullptr, if_absent));
+  *run.mutable_expires_after() = model::ToProto(expires_after);
+  return expires_after > first_end
+             ? absl::OkStatus()
+             : OutOfOrder("spec.run_phase.expires_after",
+                          "start_after, offer_after, mandatory_after and now");
+}
+
+// Nothing is offered before the job begins, so dates that were left out count from `begin`.
+absl::Status FillRunDates(absl::Time begin, job::v1::RunPhase& run) {
   WAYBILL_ASSIGN_OR_RETURN(const absl::Time offer_asked,
                            ReadTime("spec.run_phase.offer_after",
-                                    run.has_offer_after() ? &run.offer_after() : nullptr, now));
+                                    run.has_offer_after() ? &run.offer_after() : nullptr, begin));
   const bool offer_is_given = run.has_offer_after();
-  const absl::Time offer_after = std::max(offer_asked, now);
+  const absl::Time offer_after = std::max(offer_asked, begin);
   absl::Time first_end = offer_after;
   *run.mutable_offer_after() = model::ToProto(offer_after);
   if (run.has_mandatory_after()) {
     WAYBILL_ASSIGN_OR_RETURN(
         const absl::Time mandatory_after,
         model::FromProto("spec.run_phase.mandatory_after", run.mandatory_after()));
-    // "At once" by the caller's clock is a moment before our now, and means at once.
+    // "At once" by the caller's clock is a moment before we begin, and means at once.
     if (offer_is_given && mandatory_after < offer_asked) {
       return absl::InvalidArgumentError(
           "spec.run_phase.mandatory_after: must not be before offer_after");
@@ -214,17 +234,7 @@ absl::Status FillRunDates(absl::Time now, job::v1::RunPhase& run) {
     first_end = std::max(offer_after, mandatory_after);
     *run.mutable_mandatory_after() = model::ToProto(mandatory_after);
   }
-  if (run.never_expires()) {
-    return absl::OkStatus();
-  }
-  WAYBILL_ASSIGN_OR_RETURN(const absl::Time expires_after,
-                           ReadTime("spec.run_phase.expires_after",
-                                    run.has_expires_after() ? &run.expires_after() : nullptr,
-                                    first_end + kDefaultExpiry));
-  *run.mutable_expires_after() = model::ToProto(expires_after);
-  return expires_after > first_end
-             ? absl::OkStatus()
-             : OutOfOrder("spec.run_phase.expires_after", "offer_after, mandatory_after and now");
+  return run.never_expires() ? absl::OkStatus() : FillExpiry(offer_after, first_end, run);
 }
 
 struct Failure {
@@ -330,7 +340,7 @@ absl::Status FillDefaults(absl::Time now, JobSpec& spec) {
   if (deadline <= begin) {
     return OutOfOrder("spec.deadline", "start_after and now");
   }
-  return spec.has_run_phase() ? FillRunDates(now, *spec.mutable_run_phase()) : absl::OkStatus();
+  return spec.has_run_phase() ? FillRunDates(begin, *spec.mutable_run_phase()) : absl::OkStatus();
 }
 
 JobSummary Summarize(const JobEdges& edges) {

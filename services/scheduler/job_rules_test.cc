@@ -194,8 +194,29 @@ TEST(FillDefaultsTest, KeepsWhatWasGivenAndLeavesNeverExpiringAlone) {
   spec.mutable_run_phase()->set_never_expires(true);
   ASSERT_THAT(FillDefaults(kNow, spec), IsOk());
   EXPECT_EQ(spec.deadline().seconds(), At(absl::Hours(1) + kDefaultDeadline).seconds());
-  EXPECT_EQ(spec.run_phase().offer_after().seconds(), At({}).seconds());
+  EXPECT_EQ(spec.run_phase().offer_after().seconds(), At(absl::Hours(1)).seconds());
   EXPECT_FALSE(spec.run_phase().has_expires_after());
+}
+
+// Else a job that starts in 40 days is born with offers that expired ten days before.
+TEST(FillDefaultsTest, TheDatesOfTheRunPhaseCountFromStartAfter) {
+  for (const bool offer_is_given : {false, true}) {
+    JobSpec spec = RunJob();
+    *spec.mutable_start_after() = At(absl::Hours(24 * 40));
+    if (offer_is_given) {
+      *spec.mutable_run_phase()->mutable_offer_after() = At(absl::Hours(1));
+    }
+    ASSERT_THAT(FillDefaults(kNow, spec), IsOk());
+    EXPECT_EQ(spec.run_phase().offer_after().seconds(), At(absl::Hours(24 * 40)).seconds());
+    EXPECT_EQ(spec.run_phase().expires_after().seconds(), At(absl::Hours(24 * 70)).seconds());
+  }
+}
+
+TEST(FillDefaultsTest, ALeftOutExpiresAfterIsThirtyDaysAfterOfferAfterWhateverIsMandatory) {
+  JobSpec spec = RunJob();
+  *spec.mutable_run_phase()->mutable_mandatory_after() = At(absl::Hours(24 * 20));
+  ASSERT_THAT(FillDefaults(kNow, spec), IsOk());
+  EXPECT_EQ(spec.run_phase().expires_after().seconds(), At(kDefaultExpiry).seconds());
 }
 
 TEST(FillDefaultsTest, AStartInThePastMeansAtOnceWithAWholeWeekToTheDeadline) {
@@ -225,6 +246,13 @@ TEST(FillDefaultsTest, RefusesDatesOutOfOrder) {
        }},
       {"spec.run_phase.expires_after",
        [](JobSpec& s) { *s.mutable_run_phase()->mutable_expires_after() = At(absl::Hours(-1)); }},
+      {"spec.run_phase.expires_after",
+       [](JobSpec& s) {
+         *s.mutable_start_after() = At(absl::Hours(2));
+         *s.mutable_run_phase()->mutable_expires_after() = At(absl::Hours(1));
+       }},
+      {"spec.run_phase.expires_after",
+       [](JobSpec& s) { *s.mutable_run_phase()->mutable_mandatory_after() = At(kDefaultExpiry); }},
       {"spec.run_phase.expires_after", [](JobSpec& s) {
          *s.mutable_run_phase()->mutable_mandatory_after() = At(absl::Hours(3));
          *s.mutable_run_phase()->mutable_expires_after() = At(absl::Hours(3));
