@@ -24,10 +24,17 @@ absl::StatusOr<std::vector<status::v1::StatusRecord>> NewRecords(
 absl::Status CheckScope(const std::vector<status::v1::StatusRecord>& records,
                         std::set<std::string> subtree, const std::set<std::string>& line);
 
+/// INVALID_ARGUMENT, naming the field, unless the job database can hold what the record says: ids
+/// and names of the right form, states that are known, times in range and present where a row needs
+/// one, no NUL in a text. A record without a kind says nothing and is taken. A child's records come
+/// over the wire, so this is asked before anything is done with one.
+absl::Status CheckRecord(const status::v1::StatusRecord& record);
+
 /// The JSON array of the records of one kind, with the field names of the protocol and enums as
-/// numbers, as the apply_*.sql statements read it; empty if there is none.
-std::string RecordsAsJson(const std::vector<status::v1::StatusRecord>& records,
-                          status::v1::StatusRecord::KindCase kind);
+/// numbers, as the apply_*.sql statements read it; empty if there is none. INVALID_ARGUMENT for a
+/// record that has no JSON form, which CheckRecord refuses too.
+absl::StatusOr<std::string> RecordsAsJson(const std::vector<status::v1::StatusRecord>& records,
+                                          status::v1::StatusRecord::KindCase kind);
 
 /// The record that read_outbox.sql gives as JSON; empty JSON is a record without a kind. INTERNAL
 /// if it is not one.

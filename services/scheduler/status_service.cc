@@ -13,6 +13,7 @@
 #include "common/logging/log.h"
 #include "common/metrics/metrics.h"
 #include "common/model/channels.h"
+#include "common/model/status_record.h"
 #include "common/rpc/call_context.h"
 #include "common/rpc/stream.h"
 #include "common/rpc/stream_calls.h"
@@ -56,6 +57,9 @@ absl::Status CheckBatch(const ReportStatusRequest& request) {
   }
   if (request.records_size() > kRecordsMax) {
     return absl::InvalidArgumentError(absl::StrCat("records: more than ", kRecordsMax));
+  }
+  for (const status::v1::StatusRecord& record : request.records()) {
+    WAYBILL_RETURN_IF_ERROR(model::CheckRecord(record));
   }
   return absl::OkStatus();
 }

@@ -156,5 +156,24 @@ TEST_F(StatusServiceTest, ABatchHasALimit) {
   EXPECT_EQ(store_.OpenInbox("BOS", 1).value(), 0);
 }
 
+// A time without a JSON form ended the process, and a NUL was the database's error.
+TEST_F(StatusServiceTest, WhatTheDatabaseCannotHoldIsRefusedAndTheServiceGoesOn) {
+  ReportStatusRequest request = Records(1, 2);
+  status::v1::LocationFact& location = *request.mutable_records(1)->mutable_location();
+  location.set_site_code("BOS");
+  location.mutable_observe_time()->set_seconds(1'000'000'000'000'000'000);
+  Exchange(Hello("BOS", 1));
+  const absl::Status status = EndOf(request);
+  EXPECT_THAT(status, StatusIs(StatusCode::kInvalidArgument));
+  EXPECT_THAT(std::string(status.message()), HasSubstr("location.observe_time"));
+
+  grpc::ClientContext again;
+  rpc::SetDeadline(again, absl::Seconds(30));
+  stream_ = stub_->ReportStatus(&again);
+  EXPECT_EQ(Exchange(Hello("BOS", 1)).acknowledged_sequence(), 0) << "nothing of it was applied";
+  EXPECT_THAT(EndOf(Records(1, 1)), IsOk());
+  stream_.reset();  // Before its context.
+}
+
 }  // namespace
 }  // namespace waybill::scheduler

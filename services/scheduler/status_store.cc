@@ -88,10 +88,11 @@ constexpr Application kApplications[] = {
     {StatusRecord::kSend, &sql::kApplySends, true},
 };
 
-void ApplyAll(pqxx::transaction_base& work, const std::string& child_site_code,
-              const std::vector<StatusRecord>& records) {
+absl::Status ApplyAll(pqxx::transaction_base& work, const std::string& child_site_code,
+                      const std::vector<StatusRecord>& records) {
   for (const Application& application : kApplications) {
-    const std::string json = model::RecordsAsJson(records, application.kind);
+    WAYBILL_ASSIGN_OR_RETURN(const std::string json,
+                             model::RecordsAsJson(records, application.kind));
     if (json.empty()) {
       continue;
     }
@@ -101,6 +102,7 @@ void ApplyAll(pqxx::transaction_base& work, const std::string& child_site_code,
       jobdb::Execute(work, *application.statement, json);
     }
   }
+  return absl::OkStatus();
 }
 
 }  // namespace
@@ -188,7 +190,7 @@ absl::StatusOr<std::int64_t> StatusStore::Apply(const std::string& child_site_co
         const std::vector<std::string> line = Line(work);
         WAYBILL_RETURN_IF_ERROR(
             model::CheckScope(fresh, {subtree.begin(), subtree.end()}, {line.begin(), line.end()}));
-        ApplyAll(work, child_site_code, fresh);
+        WAYBILL_RETURN_IF_ERROR(ApplyAll(work, child_site_code, fresh));
         sequence = row.sequence + static_cast<std::int64_t>(fresh.size());
         jobdb::Execute(work, sql::kPutInboxSequence, child_site_code, sequence);
         return absl::OkStatus();

@@ -65,9 +65,9 @@ class StatusStore {
   absl::StatusOr<std::int64_t> OpenInbox(const std::string& child_site_code, std::int64_t epoch);
 
   /// Applies a batch and returns the sequence through which all is committed. Records that were
-  /// applied before are passed over. FAILED_PRECONDITION, and nothing happened: a gap in the
-  /// sequence, an epoch that is no longer the newest, or a record about a site that is not in the
-  /// child's subtree.
+  /// applied before are passed over. `records` have passed model::CheckRecord. FAILED_PRECONDITION,
+  /// and nothing happened: a gap in the sequence, an epoch that is no longer the newest, or a
+  /// record about a site that is not in the child's subtree.
   absl::StatusOr<std::int64_t> Apply(const std::string& child_site_code, std::int64_t epoch,
                                      const std::vector<status::v1::StatusRecord>& records);
 
