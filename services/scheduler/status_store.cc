@@ -26,6 +26,7 @@ namespace {
 
 using status::v1::StatusRecord;
 
+constexpr auto kNumber = [](const pqxx::row& row) { return row[0].as<std::int64_t>(); };
 constexpr auto kText = [](const pqxx::row& row) { return row[0].as<std::string>(); };
 
 struct InboxRow {
@@ -105,14 +106,19 @@ absl::Status ApplyAll(pqxx::transaction_base& work, const std::string& child_sit
   return absl::OkStatus();
 }
 
+absl::Status LockLease(pqxx::transaction_base& work, std::int64_t fence) {
+  return jobdb::FindOne(work, sql::kLockShipperLease, kNumber, fence).has_value()
+             ? absl::OkStatus()
+             : absl::FailedPreconditionError(
+                   "another process has taken over the shipping of this site's status");
+}
+
 }  // namespace
 
-absl::Status StatusStore::TakeShipperLease(const std::string& holder, absl::Duration lease) {
-  return jobdb::GetOne(
-             database_, absl::AbortedError("another process ships this site's status"),
-             sql::kTakeShipperLease, [](const pqxx::row& row) { return row[0].as<std::int64_t>(); },
-             holder, lease)
-      .status();
+absl::StatusOr<std::int64_t> StatusStore::TakeShipperLease(const std::string& holder,
+                                                           absl::Duration lease) {
+  return jobdb::GetOne(database_, absl::AbortedError("another process ships this site's status"),
+                       sql::kTakeShipperLease, kNumber, holder, lease);
 }
 
 absl::StatusOr<Shipping> StatusStore::GetShipping() {
@@ -126,14 +132,18 @@ absl::StatusOr<Shipping> StatusStore::GetShipping() {
                        });
 }
 
-absl::StatusOr<std::vector<StatusRecord>> StatusStore::TakeRecords(std::int64_t sequence,
+absl::StatusOr<std::vector<StatusRecord>> StatusStore::TakeRecords(std::int64_t fence,
+                                                                   std::int64_t sequence,
                                                                    int count_max) {
   std::vector<OutboxRow> rows;
-  WAYBILL_RETURN_IF_ERROR(database_.Run(sql::kReadOutbox, [&](pqxx::transaction_base& work) {
-    jobdb::Execute(work, sql::kNumberOutbox, count_max);
-    rows = jobdb::Query(work, sql::kReadOutbox, kOutboxRow, sequence, count_max);
-    return absl::OkStatus();
-  }));
+  const absl::Status read =
+      database_.Run(sql::kReadOutbox, [&](pqxx::transaction_base& work) -> absl::Status {
+        WAYBILL_RETURN_IF_ERROR(LockLease(work, fence));
+        jobdb::Execute(work, sql::kNumberOutbox, count_max);
+        rows = jobdb::Query(work, sql::kReadOutbox, kOutboxRow, sequence, count_max);
+        return absl::OkStatus();
+      });
+  WAYBILL_RETURN_IF_ERROR(read);
   std::vector<StatusRecord> records;
   records.reserve(rows.size());
   for (const OutboxRow& row : rows) {
@@ -143,16 +153,26 @@ absl::StatusOr<std::vector<StatusRecord>> StatusStore::TakeRecords(std::int64_t 
   return records;
 }
 
-absl::Status StatusStore::Acknowledge(std::int64_t sequence) {
-  return jobdb::Execute(database_, sql::kDeleteAcknowledged, sequence).status();
+absl::Status StatusStore::Acknowledge(std::int64_t fence, std::int64_t sequence) {
+  return database_.Run(sql::kDeleteAcknowledged, [&](pqxx::transaction_base& work) -> absl::Status {
+    WAYBILL_RETURN_IF_ERROR(LockLease(work, fence));
+    jobdb::Execute(work, sql::kDeleteAcknowledged, sequence);
+    return absl::OkStatus();
+  });
 }
 
-absl::Status StatusStore::PutAncestors(const std::vector<std::string>& ancestor_site_codes) {
-  return jobdb::Execute(database_, sql::kPutAncestors, ancestor_site_codes).status();
+absl::Status StatusStore::PutAncestors(std::int64_t fence,
+                                       const std::vector<std::string>& ancestor_site_codes) {
+  return database_.Run(sql::kPutAncestors, [&](pqxx::transaction_base& work) -> absl::Status {
+    WAYBILL_RETURN_IF_ERROR(LockLease(work, fence));
+    jobdb::Execute(work, sql::kPutAncestors, ancestor_site_codes);
+    return absl::OkStatus();
+  });
 }
 
-absl::Status StatusStore::StartEpoch() {
-  return database_.Run(sql::kStartEpoch, [&](pqxx::transaction_base& work) {
+absl::Status StatusStore::StartEpoch(std::int64_t fence) {
+  return database_.Run(sql::kStartEpoch, [&](pqxx::transaction_base& work) -> absl::Status {
+    WAYBILL_RETURN_IF_ERROR(LockLease(work, fence));
     jobdb::Execute(work, sql::kStartEpoch);
     const std::vector<std::string> line = Line(work);
     jobdb::Execute(work, sql::kRequeueEverything, line.empty() ? "" : line.front());

@@ -35,28 +35,32 @@ class StatusStore {
   /// Borrows `database`.
   explicit StatusStore(jobdb::Database& database) : database_(database) {}
 
-  // Going up; only the holder of the shipper's lease calls these.
+  // Going up. Those that take a fence are for the holder of the shipper's lease and return
+  // FAILED_PRECONDITION, and change nothing, once another has taken it over.
 
-  /// Takes or renews the lease for `holder`. ABORTED while another process has it.
-  absl::Status TakeShipperLease(const std::string& holder, absl::Duration lease);
+  /// Takes or renews the lease for `holder` and returns its fence, which is another one after
+  /// somebody else had it. ABORTED while another process has it.
+  absl::StatusOr<std::int64_t> TakeShipperLease(const std::string& holder, absl::Duration lease);
 
   /// NOT_FOUND before the Scheduler has claimed its database.
   absl::StatusOr<Shipping> GetShipping();
 
   /// Gives sequences to up to `count_max` waiting rows, then reads those after `sequence` as their
   /// rows stand now, in order.
-  absl::StatusOr<std::vector<status::v1::StatusRecord>> TakeRecords(std::int64_t sequence,
+  absl::StatusOr<std::vector<status::v1::StatusRecord>> TakeRecords(std::int64_t fence,
+                                                                    std::int64_t sequence,
                                                                     int count_max);
 
   /// Forgets what the parent has committed.
-  absl::Status Acknowledge(std::int64_t sequence);
+  absl::Status Acknowledge(std::int64_t fence, std::int64_t sequence);
 
-  absl::Status PutAncestors(const std::vector<std::string>& ancestor_site_codes);
+  absl::Status PutAncestors(std::int64_t fence,
+                            const std::vector<std::string>& ancestor_site_codes);
 
   /// The parent has seen more than this database ever shipped, or lacks what was dropped here,
   /// which happens after one of the two was restored: begins a new epoch and puts every reported
   /// row into the outbox again.
-  absl::Status StartEpoch();
+  absl::Status StartEpoch(std::int64_t fence);
 
   // Coming in.
 
