@@ -20,6 +20,7 @@
 
 #include "common/model/ids.h"
 #include "common/model/machine_path.h"
+#include "common/model/order_rules.h"
 #include "common/model/proto_time.h"
 #include "common/model/reasons.h"
 #include "common/status/status_macros.h"
@@ -31,20 +32,6 @@ namespace {
 
 using job::v1::JobSpec;
 using job::v1::Target;
-
-constexpr int kVersionDigits = 64;
-
-absl::Status CheckVersion(const std::string& version) {
-  const bool is_hex = absl::c_all_of(
-      version, [](unsigned char c) { return absl::ascii_isdigit(c) || (c >= 'a' && c <= 'f'); });
-  const bool fits = version.size() >= kVersionDigitsMin && version.size() <= kVersionDigits;
-  if (!version.empty() && !(is_hex && fits)) {
-    return absl::InvalidArgumentError(
-        absl::StrCat("spec.version: expected ", kVersionDigitsMin, " to ", kVersionDigits,
-                     " digits of 0-9 a-f, or nothing for the newest"));
-  }
-  return absl::OkStatus();
-}
 
 template <typename Enum>
 absl::Status CheckEnum(absl::string_view field, bool is_valid, Enum value) {
@@ -60,9 +47,11 @@ absl::Status CheckForms(const JobSpec& spec) {
       CheckEnum("spec.priority", job::v1::Priority_IsValid(spec.priority()), spec.priority()));
   WAYBILL_RETURN_IF_ERROR(CheckEnum(
       "spec.send_phase", job::v1::SendPhase_IsValid(spec.send_phase()), spec.send_phase()));
-  WAYBILL_RETURN_IF_ERROR(model::CheckText("spec.comment", spec.comment(), kCommentBytesMax));
+  WAYBILL_RETURN_IF_ERROR(model::CheckComment("spec.comment", spec.comment()));
   WAYBILL_RETURN_IF_ERROR(model::CheckPackageId("spec.package_id", spec.package_id()));
-  WAYBILL_RETURN_IF_ERROR(CheckVersion(spec.version()));
+  if (!spec.version().empty()) {
+    WAYBILL_RETURN_IF_ERROR(model::CheckVersion("spec.version", spec.version(), kVersionDigitsMin));
+  }
   const job::v1::DistributePhase& distribute = spec.distribute_phase();
   if (!distribute.server_group().empty()) {
     WAYBILL_RETURN_IF_ERROR(

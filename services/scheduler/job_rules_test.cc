@@ -13,6 +13,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/time/time.h"
 
+#include "common/model/order_rules.h"
 #include "common/model/proto_time.h"
 #include "common/model/states.h"
 #include "common/status/status_matchers.h"
@@ -136,7 +137,8 @@ TEST(CheckSpecTest, NamesTheFieldThatIsWrong) {
       {"spec.type", [](JobSpec& s) { s.set_type(static_cast<job::v1::JobType>(9)); }},
       {"spec.priority", [](JobSpec& s) { s.set_priority(static_cast<job::v1::Priority>(9)); }},
       {"spec.send_phase", [](JobSpec& s) { s.set_send_phase(static_cast<job::v1::SendPhase>(9)); }},
-      {"spec.comment", [](JobSpec& s) { s.set_comment(std::string(kCommentBytesMax + 1, 'x')); }},
+      {"spec.comment",
+       [](JobSpec& s) { s.set_comment(std::string(model::kCommentBytesMax + 1, 'x')); }},
       {"spec.comment", [](JobSpec& s) { s.set_comment("\x1b[2J"); }},
       {"spec.package_id", [](JobSpec& s) { s.set_package_id("../etc"); }},
       {"spec.version", [](JobSpec& s) { s.set_version("0123456789abcde"); }},

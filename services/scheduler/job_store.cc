@@ -21,6 +21,7 @@
 #include "common/jobdb/database_query.h"
 #include "common/jobdb/parameters.h"
 #include "common/model/machine_path.h"
+#include "common/model/order_rules.h"
 #include "common/model/proto_time.h"
 #include "common/model/states.h"
 #include "common/status/status_macros.h"
@@ -39,7 +40,6 @@ using job::v1::Target;
 // How many unknown names an error lists.
 constexpr int kNamesShownMax = 5;
 
-constexpr int kVersionDigits = 64;
 constexpr std::int16_t kWorkstationGroup = 1;  // GroupKind's numbers.
 constexpr std::int16_t kServerGroup = 2;
 
@@ -294,7 +294,7 @@ absl::Status SettleVersion(pqxx::transaction_base& work, JobSpec& spec) {
   if (found.size() > 1) {
     return absl::InvalidArgumentError(absl::StrCat("spec.version: ", spec.version(),
                                                    " fits several versions; give all ",
-                                                   kVersionDigits, " digits"));
+                                                   model::kVersionDigits, " digits"));
   }
   spec.set_version(found[0]);
   return absl::OkStatus();
