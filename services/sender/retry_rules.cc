@@ -21,6 +21,10 @@ absl::Duration RetryDelay(const RetryLimits& limits, int failures, double random
   return ceiling * random;
 }
 
+bool IsPermanent(const absl::Status& status) {
+  return absl::IsInvalidArgument(status) || absl::IsUnimplemented(status);
+}
+
 std::string FailureReason(const absl::Status& status) {
   switch (status.code()) {
     case absl::StatusCode::kUnavailable:

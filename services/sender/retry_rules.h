@@ -24,6 +24,11 @@ int FailuresAfter(int failures_before, bool made_progress);
 /// 2015: many senders that failed together do not come back together).
 absl::Duration RetryDelay(const RetryLimits& limits, int failures, double random);
 
+/// Whether the neighbour, which answered with `status`, would answer any later attempt likewise: it
+/// calls the request wrong whatever the state, or does not know the call. All else may be mended
+/// before the job's deadline, a certificate too.
+bool IsPermanent(const absl::Status& status);
+
 /// Why an attempt failed, as it stands in the row: UNREACHABLE, DATA_LOSS or REFUSED, and the text.
 std::string FailureReason(const absl::Status& status);
 

@@ -34,6 +34,15 @@ TEST(RetryRulesTest, ProgressBeginsTheCountAnew) {
   EXPECT_EQ(FailuresAfter(6, true), 1);
 }
 
+TEST(RetryRulesTest, OnlyWhatNoLaterAttemptCanMendIsPermanent) {
+  for (int code = 0; code <= 16; ++code) {
+    const absl::Status status(static_cast<absl::StatusCode>(code), "x");
+    EXPECT_EQ(IsPermanent(status), status.code() == absl::StatusCode::kInvalidArgument ||
+                                       status.code() == absl::StatusCode::kUnimplemented)
+        << status;
+  }
+}
+
 TEST(RetryRulesTest, ReasonsBeginWithAWordThatProgramsKnow) {
   EXPECT_THAT(FailureReason(absl::UnavailableError("x")), StartsWith("UNREACHABLE: x"));
   EXPECT_THAT(FailureReason(absl::DeadlineExceededError("x")), StartsWith("UNREACHABLE: x"));

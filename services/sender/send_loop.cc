@@ -53,6 +53,8 @@ absl::string_view ResultName(SendResult::Kind kind) {
       return "INSUFFICIENT_SPACE";
     case SendResult::Kind::kStopped:
       return "STOPPED";
+    case SendResult::Kind::kRefused:
+      return "REFUSED";
     case SendResult::Kind::kFailed:
       break;
   }
@@ -277,6 +279,10 @@ void SendLoop::Report(Worker& worker, const SendResult& result) {
       break;
     case SendResult::Kind::kStopped:
       reported.Update(ReportStopped(order, worker.control.ShouldStop()));
+      break;
+    case SendResult::Kind::kRefused:
+      SetFailing(order.site_code, false);  // It answers.
+      reported.Update(deps_.store.FinishFailed(order, FailureReason(result.status)));
       break;
     case SendResult::Kind::kFailed:
       reported.Update(ReportFailed(worker, result.status));

@@ -131,6 +131,13 @@ TEST_F(SendLoopTest, AFailedAttemptWaitsWithJitterAndProgressBeginsTheCountAnew)
   EXPECT_EQ(queue_.Query("SELECT attempt_count FROM waybill.send_request"), "1");
 }
 
+TEST_F(SendLoopTest, ARefusalForGoodEndsTheSendAtOnceWithTheSitesBehind) {
+  Answer({.kind = SendResult::Kind::kRefused, .status = absl::InvalidArgumentError("bad")});
+  RunSends();
+  EXPECT_EQ(queue_.Request(1), "7 REFUSED: INVALID_ARGUMENT: bad");
+  EXPECT_EQ(queue_.Sites(), "CEN2 LAB7 NYC7");
+}
+
 TEST_F(SendLoopTest, NoRoomIsNoFailureAndTheNumbersStandInTheReason) {
   Answer({.kind = SendResult::Kind::kNoSpace, .needed_bytes = 500, .available_bytes = 20});
   RunSends();
