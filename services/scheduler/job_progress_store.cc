@@ -243,6 +243,7 @@ absl::Status JobProgressStore::Forward(const InstructionKey& key,
           return absl::OkStatus();
         }
         if (taken->is_cancelled) {
+          jobdb::Execute(work, sql::kLockOpenSends, key.job_id);
           jobdb::Execute(work, sql::kQueueCancels, key.job_id);
           jobdb::Execute(work, sql::kEndOlderSends, key.job_id, cancel_reason);
           jobdb::Execute(work, sql::kCloseUnreachedSites, cancel_reason, key.job_id);

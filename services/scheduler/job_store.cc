@@ -480,6 +480,7 @@ absl::Status JobStore::Cancel(const std::string& job_id, const std::string& reas
       return absl::OkStatus();
     }
     jobdb::Execute(work, sql::kCancelJob, job_id, reason);
+    jobdb::Execute(work, sql::kLockOpenSends, job_id);
     jobdb::Execute(work, sql::kQueueCancels, job_id);
     jobdb::Execute(work, sql::kEndOlderSends, job_id, reason);
     jobdb::Execute(work, sql::kCloseUnreachedSites, reason, job_id);

@@ -313,6 +313,17 @@ TEST_F(JobCancelTest, ARunningJobTellsNeighboursThatWereTriedAndClosesTheOthers)
             "BOS00001:11 LAB00001:11 NYC00001:1 NYC00002:1 NYC00003:1 NYC00004:1");
 }
 
+// Else the child would run a job of whose cancel it is never told.
+TEST_F(JobCancelTest, ANeighbourWhoseRequestIsBeingClaimedJustNowIsToldOfTheCancel) {
+  Activate();
+  site_.db.WhileOpen(
+      "UPDATE waybill.send_request SET state = 3, fence = fence + 1 WHERE site_code = 'BOS'",
+      [&] { EXPECT_THAT(store_.Cancel("CEN00001", "CANCELLED: x"), IsOk()); });
+  EXPECT_EQ(site_.Joined("SELECT site_code || revision || ':' || state FROM waybill.send_request"
+                         " WHERE site_code = 'BOS' ORDER BY revision"),
+            "BOS1:7 BOS2:2");
+}
+
 TEST_F(JobCancelTest, RefusesAJobThatHasEndedOrBelongsToAnotherSite) {
   EXPECT_THAT(store_.Cancel("CEN00001", "CANCELLED: x"), StatusIs(absl::StatusCode::kNotFound));
   Submitted("r1", RunSpec("NYC|*|*"));
