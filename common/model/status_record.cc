@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <set>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include <google/protobuf/descriptor.h>
@@ -49,6 +50,24 @@ std::string SiteOf(const StatusRecord& record) {
       break;
   }
   return "";
+}
+
+// Empty if it is in scope.
+std::string WhyOutOfScope(const StatusRecord& record, const std::string& site_code,
+                          const Scope& scope) {
+  if (scope.line.contains(site_code)) {
+    return "it is above the site that reports about it: the sites would form a circle";
+  }
+  const std::string& parent = record.site().parent_site_code();
+  if (const auto known = scope.parents.find(site_code);
+      record.has_site() && known != scope.parents.end() && known->second != parent) {
+    return absl::StrCat("it is a child of ", known->second, " here, and reported as one of ",
+                        parent.empty() ? "no site" : parent);
+  }
+  const bool is_new = record.has_site() && scope.subtree.contains(parent);
+  return is_new || scope.subtree.contains(site_code)
+             ? ""
+             : "it is not below the site that reports about it";
 }
 
 using google::protobuf::Descriptor;
@@ -184,7 +203,7 @@ absl::Status CheckHolding(const std::string& path, const status::v1::HoldingFact
 }
 
 // What the columns of the row's key take, and that those without a default have a value. The site
-// codes are CheckScope's.
+// codes are TakeInScope's.
 absl::Status CheckKeys(const std::string& path, const StatusRecord& record) {
   switch (record.kind_case()) {
     case StatusRecord::kSite:
@@ -230,28 +249,23 @@ absl::StatusOr<std::vector<StatusRecord>> NewRecords(std::int64_t applied,
   return fresh;
 }
 
-absl::Status CheckScope(const std::vector<StatusRecord>& records, std::set<std::string> subtree,
-                        const std::set<std::string>& line) {
+absl::StatusOr<ScopedRecords> TakeInScope(const std::vector<StatusRecord>& records, Scope scope) {
+  ScopedRecords scoped;
   for (const StatusRecord& record : records) {
     if (record.kind_case() == StatusRecord::KIND_NOT_SET) {
       continue;
     }
-    const std::string site_code = SiteOf(record);
-    WAYBILL_RETURN_IF_ERROR(model::CheckSiteCode("site_code", site_code));
-    if (line.contains(site_code)) {
-      return absl::FailedPreconditionError(
-          absl::StrCat("site ", site_code,
-                       " is above the site that reports about it: the sites would form a circle"));
-    }
-    if (record.has_site() && subtree.contains(record.site().parent_site_code())) {
-      subtree.insert(site_code);
-    }
-    if (!subtree.contains(site_code)) {
-      return absl::FailedPreconditionError(
-          absl::StrCat("site ", site_code, " is not below the site that reports about it"));
+    std::string site_code = SiteOf(record);
+    WAYBILL_RETURN_IF_ERROR(CheckSiteCode("site_code", site_code));
+    std::string why = WhyOutOfScope(record, site_code, scope);
+    if (why.empty()) {
+      scope.subtree.insert(std::move(site_code));
+      scoped.taken.push_back(record);
+    } else {
+      scoped.passed_over.push_back({std::move(site_code), std::move(why)});
     }
   }
-  return absl::OkStatus();
+  return scoped;
 }
 
 absl::Status CheckRecord(const StatusRecord& record) {

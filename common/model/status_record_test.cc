@@ -38,8 +38,23 @@ StatusRecord HoldingRecord(const std::string& site_code) {
   return record;
 }
 
-const std::set<std::string> kSubtree = {"BOS", "LAB"};
-const std::set<std::string> kLine = {"CEN", "TOP"};
+const Scope kScope = {.subtree = {"BOS", "LAB"},
+                      .line = {"CEN", "TOP"},
+                      .parents = {{"BOS", "CEN"}, {"LAB", "BOS"}, {"OLD", "NYC"}}};
+
+// "BOS+ NYC-": which were taken and which passed over.
+std::string Scoped(const std::vector<StatusRecord>& records) {
+  const auto scoped = TakeInScope(records, kScope);
+  EXPECT_THAT(scoped, IsOk());
+  std::string text;
+  for (const StatusRecord& record : scoped->taken) {
+    text += (record.has_site() ? record.site().site_code() : record.holding().site_code()) + "+ ";
+  }
+  for (const PassedOver& passed : scoped->passed_over) {
+    text += passed.site_code + "- ";
+  }
+  return text;
+}
 
 TEST(StatusRules, PassesOverWhatWasAppliedAndRefusesGaps) {
   EXPECT_EQ(NewRecords(2, {Numbered(1), Numbered(2), Numbered(3), Numbered(4)})->size(), 2U);
@@ -52,28 +67,29 @@ TEST(StatusRules, PassesOverWhatWasAppliedAndRefusesGaps) {
 }
 
 TEST(StatusRules, TakesOnlyRecordsAboutTheChildsSubtree) {
-  EXPECT_THAT(CheckScope({HoldingRecord("BOS"), HoldingRecord("LAB")}, kSubtree, kLine), IsOk());
-  EXPECT_THAT(CheckScope({HoldingRecord("NYC")}, kSubtree, kLine),
-              StatusIs(absl::StatusCode::kFailedPrecondition));
-  EXPECT_THAT(CheckScope({HoldingRecord("")}, kSubtree, kLine),
+  EXPECT_EQ(Scoped({HoldingRecord("BOS"), HoldingRecord("NYC"), HoldingRecord("LAB")}),
+            "BOS+ LAB+ NYC- ");
+  EXPECT_EQ(Scoped({Numbered(1)}), "");
+  EXPECT_THAT(TakeInScope({HoldingRecord("")}, kScope),
               StatusIs(absl::StatusCode::kInvalidArgument));
-  EXPECT_THAT(CheckScope({Numbered(1)}, kSubtree, kLine), IsOk());
 }
 
 TEST(StatusRules, LetsASiteRecordAddAGrandchildButNoForeignSite) {
-  EXPECT_THAT(CheckScope({SiteRecord("ATT", "LAB"), HoldingRecord("ATT")}, kSubtree, kLine),
-              IsOk());
-  EXPECT_THAT(CheckScope({HoldingRecord("ATT"), SiteRecord("ATT", "LAB")}, kSubtree, kLine),
-              StatusIs(absl::StatusCode::kFailedPrecondition));
-  EXPECT_THAT(CheckScope({SiteRecord("ATT", "NYC")}, kSubtree, kLine),
-              StatusIs(absl::StatusCode::kFailedPrecondition));
+  EXPECT_EQ(Scoped({SiteRecord("ATT", "LAB"), HoldingRecord("ATT")}), "ATT+ ATT+ ");
+  EXPECT_EQ(Scoped({HoldingRecord("ATT"), SiteRecord("ATT", "LAB")}), "ATT+ ATT- ");
+  EXPECT_EQ(Scoped({SiteRecord("ATT", "NYC"), HoldingRecord("ATT")}), "ATT- ATT- ");
 }
 
-TEST(StatusRules, RefusesARecordThatWouldCloseACircle) {
-  EXPECT_THAT(CheckScope({SiteRecord("TOP", "LAB")}, kSubtree, kLine),
-              StatusIs(absl::StatusCode::kFailedPrecondition));
-  EXPECT_THAT(CheckScope({HoldingRecord("CEN")}, kSubtree, kLine),
-              StatusIs(absl::StatusCode::kFailedPrecondition));
+TEST(StatusRules, PassesOverASecondParentAndWhatIsSaidOfThatSite) {
+  EXPECT_EQ(Scoped({SiteRecord("BOS", "CEN"), SiteRecord("LAB", "BOS")}), "BOS+ LAB+ ");
+  EXPECT_EQ(Scoped({SiteRecord("OLD", "BOS"), HoldingRecord("OLD"), SiteRecord("SUB", "OLD")}),
+            "OLD- OLD- SUB- ");
+  EXPECT_EQ(TakeInScope({SiteRecord("OLD", "BOS")}, kScope)->passed_over[0].why,
+            "it is a child of NYC here, and reported as one of BOS");
+}
+
+TEST(StatusRules, PassesOverWhatWouldCloseACircle) {
+  EXPECT_EQ(Scoped({SiteRecord("TOP", "LAB"), HoldingRecord("CEN")}), "TOP- CEN- ");
 }
 
 TEST(StatusRules, WritesOneKindAsAnArray) {

@@ -106,6 +106,33 @@ absl::Status ApplyAll(pqxx::transaction_base& work, const std::string& child_sit
   return absl::OkStatus();
 }
 
+model::Scope ReadScope(pqxx::transaction_base& work, const std::string& child_site_code,
+                       const std::vector<StatusRecord>& records) {
+  std::vector<std::string> site_codes;
+  for (const StatusRecord& record : records) {
+    if (record.has_site()) {
+      site_codes.push_back(record.site().site_code());
+    }
+  }
+  const auto subtree = jobdb::Query(work, sql::kListSubtree, kText, child_site_code);
+  const std::vector<std::string> line = Line(work);
+  model::Scope scope = {.subtree = {subtree.begin(), subtree.end()},
+                        .line = {line.begin(), line.end()},
+                        .parents = {}};
+  if (!site_codes.empty()) {
+    jobdb::Query(
+        work, sql::kListParents,
+        [&](const pqxx::row& row) {
+          return scope.parents
+              .emplace(row["site_code"].as<std::string>(),
+                       row["parent_site_code"].as<std::string>())
+              .second;
+        },
+        site_codes);
+  }
+  return scope;
+}
+
 absl::Status LockLease(pqxx::transaction_base& work, std::int64_t fence) {
   return jobdb::FindOne(work, sql::kLockShipperLease, kNumber, fence).has_value()
              ? absl::OkStatus()
@@ -197,26 +224,26 @@ absl::StatusOr<std::int64_t> StatusStore::OpenInbox(const std::string& child_sit
   return sequence;
 }
 
-absl::StatusOr<std::int64_t> StatusStore::Apply(const std::string& child_site_code,
-                                                std::int64_t epoch,
-                                                const std::vector<StatusRecord>& records) {
-  std::int64_t sequence = 0;
+absl::StatusOr<StatusStore::Applied> StatusStore::Apply(const std::string& child_site_code,
+                                                        std::int64_t epoch,
+                                                        const std::vector<StatusRecord>& records) {
+  Applied applied;
   const absl::Status status = database_.RunRetrying(
       sql::kPutInboxSequence, [&](pqxx::transaction_base& work) -> absl::Status {
         WAYBILL_ASSIGN_OR_RETURN(const InboxRow row, LockInbox(work, child_site_code, epoch));
         WAYBILL_ASSIGN_OR_RETURN(const std::vector<StatusRecord> fresh,
                                  model::NewRecords(row.sequence, records));
-        const auto subtree = jobdb::Query(work, sql::kListSubtree, kText, child_site_code);
-        const std::vector<std::string> line = Line(work);
-        WAYBILL_RETURN_IF_ERROR(
-            model::CheckScope(fresh, {subtree.begin(), subtree.end()}, {line.begin(), line.end()}));
-        WAYBILL_RETURN_IF_ERROR(ApplyAll(work, child_site_code, fresh));
-        sequence = row.sequence + static_cast<std::int64_t>(fresh.size());
-        jobdb::Execute(work, sql::kPutInboxSequence, child_site_code, sequence);
+        WAYBILL_ASSIGN_OR_RETURN(
+            model::ScopedRecords scoped,
+            model::TakeInScope(fresh, ReadScope(work, child_site_code, fresh)));
+        WAYBILL_RETURN_IF_ERROR(ApplyAll(work, child_site_code, scoped.taken));
+        applied.sequence = row.sequence + static_cast<std::int64_t>(fresh.size());
+        applied.passed_over = std::move(scoped.passed_over);
+        jobdb::Execute(work, sql::kPutInboxSequence, child_site_code, applied.sequence);
         return absl::OkStatus();
       });
   WAYBILL_RETURN_IF_ERROR(status);
-  return sequence;
+  return applied;
 }
 
 absl::StatusOr<std::vector<std::string>> StatusStore::ListLine() {

@@ -10,6 +10,7 @@
 #include "absl/time/time.h"
 
 #include "common/jobdb/database.h"
+#include "common/model/status_record.h"
 
 #include "waybill/status/v1/status_record.pb.h"
 
@@ -68,12 +69,16 @@ class StatusStore {
   /// FAILED_PRECONDITION: a lower epoch. PERMISSION_DENIED: not a direct child.
   absl::StatusOr<std::int64_t> OpenInbox(const std::string& child_site_code, std::int64_t epoch);
 
-  /// Applies a batch and returns the sequence through which all is committed. Records that were
-  /// applied before are passed over. `records` have passed model::CheckRecord. FAILED_PRECONDITION,
-  /// and nothing happened: a gap in the sequence, an epoch that is no longer the newest, or a
-  /// record about a site that is not in the child's subtree.
-  absl::StatusOr<std::int64_t> Apply(const std::string& child_site_code, std::int64_t epoch,
-                                     const std::vector<status::v1::StatusRecord>& records);
+  struct Applied {
+    std::int64_t sequence = 0;  ///< All through here is committed.
+    std::vector<model::PassedOver> passed_over;
+  };
+
+  /// Applies a batch. `records` have passed model::CheckRecord. Those that were applied before, and
+  /// those about sites that are not the child's to tell of, change nothing. FAILED_PRECONDITION,
+  /// and nothing happened: a gap in the sequence, or an epoch that is no longer the newest.
+  absl::StatusOr<Applied> Apply(const std::string& child_site_code, std::int64_t epoch,
+                                const std::vector<status::v1::StatusRecord>& records);
 
   /// This site and those above it, from here up: what a child is told.
   absl::StatusOr<std::vector<std::string>> ListLine();
