@@ -76,6 +76,10 @@ absl::Status CheckSites(const job::v1::SiteList& sites) {
   if (sites.site_codes().empty()) {
     return absl::InvalidArgumentError("spec.target.sites: name at least one site, or \"*\"");
   }
+  if (sites.site_codes_size() > kTargetSitesMax) {
+    return absl::InvalidArgumentError(
+        absl::StrCat("spec.target.sites: at most ", kTargetSitesMax, "; \"*\" means all"));
+  }
   for (const std::string& site_code : sites.site_codes()) {
     if (site_code == "*") {
       if (sites.site_codes_size() > 1) {
@@ -88,16 +92,25 @@ absl::Status CheckSites(const job::v1::SiteList& sites) {
   return absl::OkStatus();
 }
 
+absl::Status CheckWorkstations(const job::v1::WorkstationList& workstations) {
+  if (workstations.sms_ids().empty()) {
+    return absl::InvalidArgumentError("spec.target.workstations: name at least one");
+  }
+  if (workstations.sms_ids_size() > kTargetWorkstationsMax) {
+    return absl::InvalidArgumentError(absl::StrCat("spec.target.workstations: at most ",
+                                                   kTargetWorkstationsMax,
+                                                   "; for more take a group or a machine_path"));
+  }
+  for (const std::string& sms_id : workstations.sms_ids()) {
+    WAYBILL_RETURN_IF_ERROR(model::CheckSmsId("spec.target.workstations", sms_id));
+  }
+  return absl::OkStatus();
+}
+
 absl::Status CheckTargetForm(const Target& target) {
   switch (target.kind_case()) {
     case Target::kWorkstations:
-      if (target.workstations().sms_ids().empty()) {
-        return absl::InvalidArgumentError("spec.target.workstations: name at least one");
-      }
-      for (const std::string& sms_id : target.workstations().sms_ids()) {
-        WAYBILL_RETURN_IF_ERROR(model::CheckSmsId("spec.target.workstations", sms_id));
-      }
-      return absl::OkStatus();
+      return CheckWorkstations(target.workstations());
     case Target::kMachineGroup:
       return model::CheckDisplayName("spec.target.machine_group", target.machine_group());
     case Target::kMachinePath:

@@ -22,6 +22,11 @@ inline constexpr absl::Duration kDefaultExpiry = absl::Hours(30 * 24);
 /// A version may be given by this many of its first hex digits, or more.
 inline constexpr int kVersionDigitsMin = 16;
 
+/// How many workstations or sites one order may name. What is meant for more takes a group or a
+/// path.
+inline constexpr int kTargetWorkstationsMax = 100'000;
+inline constexpr int kTargetSitesMax = 10'000;
+
 /// Whether `spec` is a legal order whatever the site knows and whatever the time is. Returns
 /// INVALID_ARGUMENT, naming the field, for a value of the wrong form, and FAILED_PRECONDITION for
 /// phases that do not go together or would do nothing:

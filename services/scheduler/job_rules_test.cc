@@ -151,6 +151,18 @@ TEST(CheckSpecTest, NamesTheFieldThatIsWrong) {
       {"spec.target.workstations", [](JobSpec& s) { s.mutable_target()->mutable_workstations(); }},
       {"spec.target.workstations",
        [](JobSpec& s) { s.mutable_target()->mutable_workstations()->add_sms_ids("x"); }},
+      {"spec.target.workstations: at most 100000",
+       [](JobSpec& s) {
+         for (int i = 0; i <= kTargetWorkstationsMax; ++i) {
+           s.mutable_target()->mutable_workstations()->add_sms_ids("NYC00001");
+         }
+       }},
+      {"spec.target.sites: at most 10000",
+       [](JobSpec& s) {
+         for (int i = 0; i <= kTargetSitesMax; ++i) {
+           s.mutable_target()->mutable_sites()->add_site_codes("NYC");
+         }
+       }},
       {"spec.target.sites", [](JobSpec& s) { s.mutable_target()->mutable_sites(); }},
       {"spec.target.sites",
        [](JobSpec& s) {

@@ -88,6 +88,15 @@ absl::StatusOr<JobCursor> CursorOf(const std::string& page_token) {
   return JobCursor{absl::FromUnixMicros(microseconds), std::string(parts[1])};
 }
 
+// A watcher is told of each change; the names do not change.
+void LeaveOutNames(job::v1::Target& target) {
+  if (target.has_workstations()) {
+    target.mutable_workstations()->clear_sms_ids();
+  } else if (target.has_sites()) {
+    target.mutable_sites()->clear_site_codes();
+  }
+}
+
 }  // namespace
 
 absl::StatusOr<job::v1::SubmitJobResponse> JobService::Submit(
@@ -175,6 +184,9 @@ absl::Status JobService::Watch(const job::v1::WatchJobRequest& request,
     const rpc::Stopwatch look;
     job::v1::WatchJobResponse response;
     WAYBILL_ASSIGN_OR_RETURN(*response.mutable_job(), deps_.store.Get(request.job_id()));
+    if (response.job().spec().has_target()) {
+      LeaveOutNames(*response.mutable_job()->mutable_spec()->mutable_target());
+    }
     const bool is_final = model::IsFinal(response.job().state());
     std::string bytes = response.SerializeAsString();  // No maps in it: equal jobs, equal bytes.
     if (bytes != sent && !sink.Write(std::move(response))) {

@@ -62,6 +62,7 @@ void ReadTarget(const pqxx::row& row, Target& target) {
   switch (row["target_kind"].as<int>()) {
     case Target::kWorkstations:
       target.mutable_workstations()->mutable_sms_ids()->Add(names.begin(), names.end());
+      target.mutable_workstations()->set_count(row["target_count"].as<std::int64_t>());
       break;
     case Target::kMachineGroup:
       target.set_machine_group(names.empty() ? std::string() : names[0]);
@@ -71,6 +72,7 @@ void ReadTarget(const pqxx::row& row, Target& target) {
       break;
     case Target::kSites:
       target.mutable_sites()->mutable_site_codes()->Add(names.begin(), names.end());
+      target.mutable_sites()->set_count(row["target_count"].as<std::int64_t>());
       break;
     default:
       break;

@@ -53,8 +53,9 @@ class JobStore {
   /// With sites and servers. NOT_FOUND if there is none.
   absl::StatusOr<job::v1::Job> Get(const std::string& job_id);
 
-  /// At most `count_max` jobs after `after`, newest first, without their sites; only those in
-  /// `states` unless it is empty.
+  /// At most `count_max` jobs after `after`, newest first, without their sites and with the count
+  /// of the workstations or sites that were named instead of their names; only those in `states`
+  /// unless it is empty.
   absl::StatusOr<std::vector<job::v1::Job>> List(const std::vector<job::v1::JobState>& states,
                                                  const JobCursor& after, int count_max);
 

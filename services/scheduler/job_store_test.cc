@@ -267,6 +267,26 @@ TEST_F(JobTargetsTest, EndsAPageBeforeItOutgrowsAMessage) {
   EXPECT_TRUE(page->has_next);
 }
 
+TEST_F(JobStoreTest, AListCountsTheWorkstationsAndSitesThatWereNamed) {
+  JobSpec run = RunSpec("");
+  for (const char* sms_id : {"NYC00001", "NYC00002"}) {
+    run.mutable_target()->mutable_workstations()->add_sms_ids(sms_id);
+  }
+  const Job named = Submitted("r1", run);
+  EXPECT_EQ(named.spec().target().workstations().sms_ids_size(), 2);
+  EXPECT_EQ(named.spec().target().workstations().count(), 2);
+  Submitted("r2", ShareSpec({"NYC", "BOS"}));
+  Submitted("r3", RunSpec("NYC|*|*"));
+  const auto jobs = store_.List({}, JobCursor(), 10);
+  ASSERT_THAT(jobs, IsOk());
+  ASSERT_EQ(jobs->size(), 3u);
+  EXPECT_EQ((*jobs)[0].spec().target().machine_path(), "NYC|*|*");
+  EXPECT_EQ((*jobs)[1].spec().target().sites().count(), 2);
+  EXPECT_TRUE((*jobs)[1].spec().target().sites().site_codes().empty());
+  EXPECT_EQ((*jobs)[2].spec().target().workstations().count(), 2);
+  EXPECT_TRUE((*jobs)[2].spec().target().workstations().sms_ids().empty());
+}
+
 class JobCancelTest : public JobStoreTest {
  protected:
   // Active, with NYC tried and BOS and LAB not.

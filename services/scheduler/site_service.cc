@@ -275,15 +275,13 @@ absl::StatusOr<site::v1::ListWorkstationsResponse> SiteService::HandleListWorkst
   if (!request.page_token().empty()) {
     WAYBILL_RETURN_IF_ERROR(model::CheckSmsId("page_token", request.page_token()));
   }
-  // One more than asked for tells whether there is a next page.
-  WAYBILL_ASSIGN_OR_RETURN(std::vector<Workstation> workstations,
-                           deps_.workstations.List(path, request.page_token(), page_size + 1));
+  WAYBILL_ASSIGN_OR_RETURN(WorkstationPage page,
+                           deps_.workstations.List(path, request.page_token(), page_size));
   site::v1::ListWorkstationsResponse response;
-  if (workstations.size() > static_cast<std::size_t>(page_size)) {
-    workstations.pop_back();
-    response.set_next_page_token(workstations.back().sms_id());
+  if (page.has_next) {
+    response.set_next_page_token(page.workstations.back().sms_id());
   }
-  AddAll(std::move(workstations), [&response] { return response.add_workstations(); });
+  AddAll(std::move(page.workstations), [&response] { return response.add_workstations(); });
   return response;
 }
 

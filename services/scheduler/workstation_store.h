@@ -22,6 +22,11 @@ struct PutWorkstationsResult {
   std::vector<std::string> sms_ids;  ///< In the order of the batch.
 };
 
+struct WorkstationPage {
+  std::vector<site::v1::Workstation> workstations;
+  bool has_next = false;  ///< More follow the last one.
+};
+
 /// Workstations in the job database. Thread-safe. Errors besides those named: of
 /// jobdb::Database::Run.
 class WorkstationStore {
@@ -39,10 +44,12 @@ class WorkstationStore {
   absl::StatusOr<PutWorkstationsResult> PutBatch(
       absl::Span<const site::v1::Workstation> workstations);
 
+  /// A page ends after about this many bytes, so that it fits into a message.
+  static constexpr int kPageBytesMax = 3 << 20;
+
   /// Up to `count` that `path` names, by SMS ID, behind `after_sms_id`.
-  absl::StatusOr<std::vector<site::v1::Workstation>> List(const model::MachinePath& path,
-                                                          const std::string& after_sms_id,
-                                                          int count);
+  absl::StatusOr<WorkstationPage> List(const model::MachinePath& path,
+                                       const std::string& after_sms_id, int count);
 
  private:
   jobdb::Database& database_;

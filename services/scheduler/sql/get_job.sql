@@ -1,6 +1,6 @@
 -- $1 job_id
 SELECT j.job_id, j.type, j.comment, j.package_id, encode(j.version, 'hex') AS version, j.priority, j.target_kind,
-       j.target_names, j.start_after, j.deadline, j.send_phase, j.refresh_existing, j.put_on_specified, j.server_group,
+       j.target_names, cardinality(j.target_names) AS target_count, j.start_after, j.deadline, j.send_phase, j.refresh_existing, j.put_on_specified, j.server_group,
        j.command_name, j.offer_after, j.mandatory_after, j.expires_after, j.state, j.reason, j.revision, j.create_time,
        j.activate_time, j.finish_time, s.send_total, s.send_done, s.send_failed, s.send_retrying, d.distribute_total,
        d.distribute_done, d.distribute_failed, d.distribute_retrying, r.run_total, r.run_done, r.run_failed
