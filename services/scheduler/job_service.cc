@@ -29,6 +29,7 @@
 #include "common/rpc/unary_call.h"
 #include "common/status/status_macros.h"
 #include "services/scheduler/job_store.h"
+#include "services/scheduler/paging.h"
 
 #include "waybill/job/v1/job.pb.h"
 #include "waybill/job/v1/job_service.pb.h"
@@ -45,14 +46,6 @@ constexpr int kTargetsPageMax = 10000;
 
 // A watch spends at most this part of its time with looking.
 constexpr int kWatchRest = 5;
-
-absl::StatusOr<int> PageSize(int asked, int size_default, int size_max) {
-  if (asked < 0 || asked > size_max) {
-    return absl::InvalidArgumentError(
-        absl::StrCat("page_size: expected 1 to ", size_max, ", or 0 for ", size_default));
-  }
-  return asked == 0 ? size_default : asked;
-}
 
 template <typename Enum>
 absl::StatusOr<std::vector<Enum>> States(const google::protobuf::RepeatedField<int>& numbers,
@@ -149,13 +142,13 @@ absl::StatusOr<job::v1::ListJobTargetsResponse> JobService::ListTargets(
       const std::vector<job::v1::TargetState> states,
       States<job::v1::TargetState>(request.states(), job::v1::TargetState_IsValid));
   WAYBILL_ASSIGN_OR_RETURN(
-      TargetPage page,
+      Page<job::v1::JobTarget> page,
       deps_.store.ListTargets(request.job_id(), states, request.page_token(), page_size));
   job::v1::ListJobTargetsResponse response;
   if (page.has_next) {
-    response.set_next_page_token(page.targets.back().sms_id());
+    response.set_next_page_token(page.elements.back().sms_id());
   }
-  for (job::v1::JobTarget& target : page.targets) {
+  for (job::v1::JobTarget& target : page.elements) {
     *response.add_targets() = std::move(target);
   }
   return response;

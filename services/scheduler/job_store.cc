@@ -449,19 +449,18 @@ absl::StatusOr<std::vector<Job>> JobStore::List(const std::vector<job::v1::JobSt
                       count_max);
 }
 
-absl::StatusOr<TargetPage> JobStore::ListTargets(const std::string& job_id,
-                                                 const std::vector<job::v1::TargetState>& states,
-                                                 const std::string& after_sms_id, int count_max) {
-  TargetPage page;
+absl::StatusOr<Page<job::v1::JobTarget>> JobStore::ListTargets(
+    const std::string& job_id, const std::vector<job::v1::TargetState>& states,
+    const std::string& after_sms_id, int count_max) {
+  Page<job::v1::JobTarget> page;
   WAYBILL_RETURN_IF_ERROR(
       database_.Run(sql::kListJobTargets, [&](pqxx::transaction_base& work) -> absl::Status {
-        for (PagedTarget& row :
-             jobdb::Query(work, sql::kListJobTargets, ReadJobTarget, job_id, after_sms_id, states,
-                          count_max, kTargetPageBytesMax)) {
+        for (PagedTarget& row : jobdb::Query(work, sql::kListJobTargets, ReadJobTarget, job_id,
+                                             after_sms_id, states, count_max, kPageBytesMax)) {
           page.has_next = row.has_next;
-          page.targets.push_back(std::move(row.target));
+          page.elements.push_back(std::move(row.target));
         }
-        if (page.targets.empty() && !jobdb::FindOne(work, sql::kGetJob, ReadText, job_id)) {
+        if (page.elements.empty() && !jobdb::FindOne(work, sql::kGetJob, ReadText, job_id)) {
           return NoSuchJob(job_id);
         }
         return absl::OkStatus();

@@ -247,23 +247,23 @@ class JobTargetsTest : public JobStoreTest {
 TEST_F(JobTargetsTest, ListsWorkstationsWithTheirNamesAndResults) {
   const auto page = store_.ListTargets("CEN00001", {}, "NYC00001", 2);
   ASSERT_THAT(page, IsOk());
-  ASSERT_EQ(page->targets.size(), 2u);
+  ASSERT_EQ(page->elements.size(), 2u);
   EXPECT_TRUE(page->has_next);
-  const job::v1::JobTarget& target = page->targets[0];
+  const job::v1::JobTarget& target = page->elements[0];
   EXPECT_EQ(target.sms_id() + target.host_name() + target.domain() + target.output(),
             "NYC00002pc2SALEShello");
   EXPECT_EQ(target.exit_code(), 7);
   EXPECT_EQ(target.run_duration().nanos(), 500'000'000);
   EXPECT_FALSE(store_.ListTargets("CEN00001", {}, "NYC00003", 2)->has_next);
   EXPECT_TRUE(
-      store_.ListTargets("CEN00001", {job::v1::TARGET_STATE_FAILED}, "", 2)->targets.empty());
+      store_.ListTargets("CEN00001", {job::v1::TARGET_STATE_FAILED}, "", 2)->elements.empty());
 }
 
 TEST_F(JobTargetsTest, EndsAPageBeforeItOutgrowsAMessage) {
   site_.db.Execute("UPDATE waybill.job_target SET output = repeat('x', 2000000)");
   const auto page = store_.ListTargets("CEN00001", {}, "", 100);
   ASSERT_THAT(page, IsOk());
-  EXPECT_EQ(page->targets.size(), 2u);
+  EXPECT_EQ(page->elements.size(), 2u);
   EXPECT_TRUE(page->has_next);
 }
 

@@ -219,11 +219,12 @@ absl::StatusOr<PutWorkstationsResult> WorkstationStore::PutBatch(
   return result;
 }
 
-absl::StatusOr<WorkstationPage> WorkstationStore::List(const model::MachinePath& path,
-                                                       const std::string& after_sms_id, int count) {
-  WorkstationPage page;
+absl::StatusOr<Page<site::v1::Workstation>> WorkstationStore::List(const model::MachinePath& path,
+                                                                   const std::string& after_sms_id,
+                                                                   int count) {
+  Page<site::v1::Workstation> page;
   const auto add = [&page](const pqxx::row& row) {
-    page.workstations.push_back(WorkstationFromRow(row));
+    page.elements.push_back(WorkstationFromRow(row));
     page.has_next = row["has_next"].as<bool>();
     return true;
   };

@@ -10,6 +10,7 @@
 
 #include "common/jobdb/database.h"
 #include "common/model/machine_path.h"
+#include "services/scheduler/paging.h"
 
 #include "waybill/site/v1/site.pb.h"
 
@@ -20,11 +21,6 @@ struct PutWorkstationsResult {
   std::int64_t created_count = 0;
   std::int64_t updated_count = 0;    ///< Those whose row changed.
   std::vector<std::string> sms_ids;  ///< In the order of the batch.
-};
-
-struct WorkstationPage {
-  std::vector<site::v1::Workstation> workstations;
-  bool has_next = false;  ///< More follow the last one.
 };
 
 /// Workstations in the job database. Thread-safe. Errors besides those named: of
@@ -44,12 +40,9 @@ class WorkstationStore {
   absl::StatusOr<PutWorkstationsResult> PutBatch(
       absl::Span<const site::v1::Workstation> workstations);
 
-  /// A page ends after about this many bytes, so that it fits into a message.
-  static constexpr int kPageBytesMax = 3 << 20;
-
   /// Up to `count` that `path` names, by SMS ID, behind `after_sms_id`.
-  absl::StatusOr<WorkstationPage> List(const model::MachinePath& path,
-                                       const std::string& after_sms_id, int count);
+  absl::StatusOr<Page<site::v1::Workstation>> List(const model::MachinePath& path,
+                                                   const std::string& after_sms_id, int count);
 
  private:
   jobdb::Database& database_;

@@ -64,13 +64,12 @@ TEST(WorkstationStoreTest, AChangedOneIsUpdatedWithAllItsFields) {
   EXPECT_EQ(result->updated_count, 1);
   const auto listed = registry.workstations.List({}, "", 10);
   ASSERT_THAT(listed, IsOk());
-  ASSERT_EQ(listed->workstations.size(), 1U);
-  EXPECT_EQ(listed->workstations.front().site_code(), "BOS");
-  EXPECT_EQ(listed->workstations.front().operating_system(), "windows");
-  EXPECT_EQ(listed->workstations.front().properties().at("owner"),
-            "O'Brien \"x\" {1,2} \\ \xc3\xa9");
-  EXPECT_EQ(listed->workstations.front().properties_size(), 2);
-  EXPECT_GT(listed->workstations.front().register_time().seconds(), 0);
+  ASSERT_EQ(listed->elements.size(), 1U);
+  EXPECT_EQ(listed->elements.front().site_code(), "BOS");
+  EXPECT_EQ(listed->elements.front().operating_system(), "windows");
+  EXPECT_EQ(listed->elements.front().properties().at("owner"), "O'Brien \"x\" {1,2} \\ \xc3\xa9");
+  EXPECT_EQ(listed->elements.front().properties_size(), 2);
+  EXPECT_GT(listed->elements.front().register_time().seconds(), 0);
 }
 
 TEST(WorkstationStoreTest, AKnownIdMovesToItsNewName) {
@@ -145,14 +144,14 @@ TEST(WorkstationStoreTest, AMachinePathAndThePageLimitTheList) {
       "INSERT INTO waybill.workstation (sms_id, site_code, host_name, domain) "
       "VALUES ('LAB00001', 'LAB', 'a', 'SALES')");
   const auto list = [&registry](const model::MachinePath& path) {
-    return IdsOf(registry.workstations.List(path, "", 10).value().workstations);
+    return IdsOf(registry.workstations.List(path, "", 10).value().elements);
   };
   EXPECT_THAT(list({.site_code = "LAB", .domain = {}, .host_name = {}}), ElementsAre("LAB00001"));
   EXPECT_THAT(list({.site_code = "BOS", .domain = "SALES", .host_name = {}}),
               ElementsAre("BOS00001", "BOS00002"));
   EXPECT_THAT(list({.site_code = {}, .domain = {}, .host_name = "a"}),
               ElementsAre("BOS00001", "BOS00003", "LAB00001"));
-  EXPECT_THAT(IdsOf(registry.workstations.List({}, "BOS00002", 2).value().workstations),
+  EXPECT_THAT(IdsOf(registry.workstations.List({}, "BOS00002", 2).value().elements),
               ElementsAre("BOS00003", "BOS00004"));
 }
 
@@ -167,7 +166,7 @@ TEST(WorkstationStoreTest, APageEndsBeforeItOutgrowsAMessageAndSaysThatMoreFollo
       "UPDATE waybill.workstation SET properties = jsonb_build_object('x', repeat('x', 2000000))");
   const auto page = registry.workstations.List({}, "", 100);
   ASSERT_THAT(page, IsOk());
-  EXPECT_THAT(IdsOf(page->workstations), ElementsAre("BOS00001", "BOS00002"));
+  EXPECT_THAT(IdsOf(page->elements), ElementsAre("BOS00001", "BOS00002"));
   EXPECT_TRUE(page->has_next);
   EXPECT_FALSE(registry.workstations.List({}, "BOS00002", 100)->has_next);
 }
@@ -178,7 +177,7 @@ TEST(WorkstationStoreTest, APropertyEditedByHandDoesNotStopAListing) {
   registry.db.Execute("UPDATE waybill.workstation SET properties = '{\"n\": 1, \"t\": \"x\"}'");
   const auto listed = registry.workstations.List({}, "", 10);
   ASSERT_THAT(listed, IsOk());
-  EXPECT_EQ(listed->workstations.front().properties_size(), 1);
+  EXPECT_EQ(listed->elements.front().properties_size(), 1);
 }
 
 TEST(WorkstationStoreTest, TenThousandAreRegisteredSetBySet) {
