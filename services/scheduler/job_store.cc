@@ -26,6 +26,7 @@
 #include "common/model/states.h"
 #include "common/status/status_macros.h"
 #include "services/scheduler/job_rules.h"
+#include "services/scheduler/registration_rules.h"
 
 #include "scheduler_sql.h"
 #include "waybill/job/v1/job.pb.h"
@@ -36,9 +37,6 @@ namespace {
 using job::v1::Job;
 using job::v1::JobSpec;
 using job::v1::Target;
-
-// How many unknown names an error lists.
-constexpr int kNamesShownMax = 5;
 
 constexpr std::int16_t kWorkstationGroup = 1;  // GroupKind's numbers.
 constexpr std::int16_t kServerGroup = 2;
@@ -202,22 +200,19 @@ std::vector<std::string> TargetNames(const Target& target) {
   return {};
 }
 
-absl::Status UnknownNames(absl::string_view field, absl::string_view noun,
-                          std::vector<std::string> names, absl::string_view what_to_do) {
-  const bool more = names.size() > kNamesShownMax;
-  names.resize(more ? kNamesShownMax : names.size());
-  return absl::NotFoundError(absl::StrCat(field, ": no ", noun, " ", absl::StrJoin(names, ", "),
-                                          more ? " and others" : "", " here; ", what_to_do));
+// OK if `names` is empty.
+absl::Status Unknown(absl::string_view field, absl::string_view noun,
+                     const std::vector<std::string>& names, absl::string_view what_to_do) {
+  return names.empty() ? absl::OkStatus()
+                       : absl::NotFoundError(absl::StrCat(
+                             field, ": ", NoSuch(noun, names).message(), "; ", what_to_do));
 }
 
 absl::Status CheckSitesKnown(pqxx::transaction_base& work, absl::string_view field,
                              const std::vector<std::string>& site_codes) {
-  std::vector<std::string> unknown =
-      jobdb::Query(work, sql::kListUnknownSites, ReadText, site_codes, kNamesShownMax + 1);
-  return unknown.empty() ? absl::OkStatus()
-                         : UnknownNames(field, "site", std::move(unknown),
-                                        "look at `waybill site tree`, or register it with "
-                                        "`waybill site put` at its parent");
+  return Unknown(field, "site", jobdb::Query(work, sql::kFindUnknownSites, ReadText, site_codes),
+                 "look at `waybill site tree`, or register it with `waybill site put` at its "
+                 "parent");
 }
 
 absl::Status CheckGroup(pqxx::transaction_base& work, absl::string_view field,
@@ -240,15 +235,11 @@ absl::Status CheckGroup(pqxx::transaction_base& work, absl::string_view field,
 
 absl::Status CheckTargetKnown(pqxx::transaction_base& work, const Target& target) {
   switch (target.kind_case()) {
-    case Target::kWorkstations: {
-      std::vector<std::string> unknown = jobdb::Query(work, sql::kListUnknownWorkstations, ReadText,
-                                                      TargetNames(target), kNamesShownMax + 1);
-      return unknown.empty()
-                 ? absl::OkStatus()
-                 : UnknownNames("spec.target.workstations", "workstation", std::move(unknown),
-                                "look at `waybill workstation list`, or register it "
-                                "at its site");
-    }
+    case Target::kWorkstations:
+      return Unknown(
+          "spec.target.workstations", "workstation",
+          jobdb::Query(work, sql::kFindUnknownWorkstations, ReadText, TargetNames(target)),
+          "look at `waybill workstation list`, or register it at its site");
     case Target::kMachineGroup:
       return CheckGroup(work, "spec.target.machine_group", target.machine_group(),
                         kWorkstationGroup);

@@ -137,8 +137,8 @@ TEST_F(JobStoreTest, NamesWhatIsUnknownAndWhatToDo) {
   spec = RunSpec("NYC|*|*");
   spec.mutable_run_phase()->set_command("remove");
   ExpectRefused(spec, kNotFound, "has no command \"remove\"; it has install");
-  ExpectRefused(RunSpec("XXX|*|*"), kNotFound, "no site XXX here");
-  ExpectRefused(ShareSpec({"NYC", "YYY"}), kNotFound, "no site YYY here");
+  ExpectRefused(RunSpec("XXX|*|*"), kNotFound, "no such site: XXX");
+  ExpectRefused(ShareSpec({"NYC", "YYY"}), kNotFound, "no such site: YYY");
   spec = RunSpec("NYC|*|*");
   spec.mutable_target()->set_machine_group("Laptops");
   ExpectRefused(spec, kNotFound, "no group \"Laptops\"");
@@ -146,7 +146,7 @@ TEST_F(JobStoreTest, NamesWhatIsUnknownAndWhatToDo) {
   ExpectRefused(spec, absl::StatusCode::kInvalidArgument, "is a group of servers");
   spec.mutable_target()->mutable_workstations()->add_sms_ids("NYC00001");
   spec.mutable_target()->mutable_workstations()->add_sms_ids("NYC77777");
-  ExpectRefused(spec, kNotFound, "no workstation NYC77777 here");
+  ExpectRefused(spec, kNotFound, "no such workstation: NYC77777");
   spec = ShareSpec({"NYC"});
   spec.mutable_distribute_phase()->set_server_group("PCs");
   ExpectRefused(spec, absl::StatusCode::kInvalidArgument, "is a group of workstations");
