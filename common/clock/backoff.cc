@@ -8,6 +8,7 @@
 namespace waybill::clock {
 namespace {
 
+constexpr int kFloorOfBase = 10;
 constexpr int kDoublingsMax = 40;  // 1 ms doubled 40 times is 34 years; Duration saturates anyway.
 
 }  // namespace
@@ -15,7 +16,8 @@ constexpr int kDoublingsMax = 40;  // 1 ms doubled 40 times is 34 years; Duratio
 absl::Duration BackoffDelay(const BackoffLimits& limits, int failures, double random) {
   const int doublings = std::clamp(failures - 1, 0, kDoublingsMax);
   const absl::Duration ceiling = std::min(limits.max, limits.base * (std::int64_t{1} << doublings));
-  return ceiling / 2 + ceiling / 2 * std::clamp(random, 0.0, 1.0);
+  const absl::Duration floor = std::min(limits.base / kFloorOfBase, ceiling);
+  return floor + (ceiling - floor) * std::clamp(random, 0.0, 1.0);
 }
 
 }  // namespace waybill::clock

@@ -11,10 +11,10 @@ struct BackoffLimits {
   absl::Duration max = absl::Minutes(5);   ///< No ceiling is higher.
 };
 
-/// The wait after `failures` (>= 1) failures in a row: the ceiling is base * 2^(failures - 1), at
-/// most max; the wait lies between half of it and all of it, where `random` in [0, 1) says. The
-/// lower half is kept free so that a retry never comes at once; the upper is spread so that many
-/// callers do not come back together. Pure: the caller draws `random`.
+/// The wait after `failures` (>= 1) failures in a row: anywhere between a tenth of the base and the
+/// ceiling, which is base * 2^(failures - 1), at most max, where `random` in [0, 1) says. That is
+/// "full jitter" (Brooker 2015: many that failed together do not come back together), but never
+/// nothing: a retry that comes at once meets what it has just met. Pure: the caller draws `random`.
 absl::Duration BackoffDelay(const BackoffLimits& limits, int failures, double random);
 
 }  // namespace waybill::clock

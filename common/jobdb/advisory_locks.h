@@ -21,6 +21,10 @@ inline constexpr std::int64_t kPackUnlinkLock = 7305808869231651;
 /// and package for two jobs.
 inline constexpr std::int64_t kServerClaimLock = 7305808869231652;
 
+/// Held while send requests are claimed: the limits on concurrent sends are counted and then
+/// filled, and two claims at once would both fill the last slot.
+inline constexpr std::int64_t kSendClaimLock = 7305808869231653;
+
 }  // namespace waybill::jobdb
 
 #endif  // WAYBILL_COMMON_JOBDB_ADVISORY_LOCKS_H_

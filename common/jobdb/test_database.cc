@@ -1,9 +1,12 @@
 #include "common/jobdb/test_database.h"
 
+#include <atomic>
 #include <cstdlib>
+#include <functional>
 #include <iostream>
 #include <memory>
 #include <string>
+#include <thread>
 
 #include <pqxx/pqxx>
 
@@ -69,6 +72,24 @@ std::string TestDatabase::QueryText(const std::string& sql) const {
   pqxx::connection connection(uri_);
   pqxx::nontransaction work(connection);
   return work.exec1(sql)[0].as<std::string>("NULL");
+}
+
+void TestDatabase::WhileOpen(const std::string& sql, const std::function<void()>& step) const {
+  pqxx::connection connection(uri_);
+  pqxx::work other(connection);
+  other.exec(sql);
+  std::atomic<bool> is_over = false;
+  std::thread thread([&] {
+    step();
+    is_over = true;
+  });
+  const std::string waiting =
+      "SELECT count(*) FROM pg_stat_activity"
+      " WHERE datname = current_database() AND wait_event_type = 'Lock'";
+  while (!is_over && QueryText(waiting) == "0") {
+  }
+  other.commit();
+  thread.join();
 }
 
 }  // namespace waybill::jobdb

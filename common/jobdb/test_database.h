@@ -1,6 +1,7 @@
 #ifndef WAYBILL_COMMON_JOBDB_TEST_DATABASE_H_
 #define WAYBILL_COMMON_JOBDB_TEST_DATABASE_H_
 
+#include <functional>
 #include <string>
 
 #include "common/jobdb/private_server.h"
@@ -28,6 +29,10 @@ class TestDatabase {
 
   /// The only field of the only row of `sql` as text, "NULL" for NULL. Throws otherwise.
   std::string QueryText(const std::string& sql) const;
+
+  /// Runs `step` while another transaction has done `sql` and is still open. That one commits as
+  /// soon as the step waits for a lock, or is over without having waited.
+  void WhileOpen(const std::string& sql, const std::function<void()>& step) const;
 
   /// The server of this process, for tests that stop and start it.
   static PrivateServer& Server();

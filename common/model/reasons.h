@@ -23,6 +23,7 @@ inline constexpr char kNoDistributionServer[] = "NO_DISTRIBUTION_SERVER";
 inline constexpr char kNoServerHasIt[] = "NO_SERVER_HAS_IT";
 inline constexpr char kEmptyTarget[] = "EMPTY_TARGET";
 inline constexpr char kImportFailed[] = "IMPORT_FAILED";
+inline constexpr char kImportWaits[] = "IMPORT_WAITS";
 inline constexpr char kServerFailed[] = "SERVER_FAILED";
 /// For a workstation whose own row has no word.
 inline constexpr char kRunFailed[] = "RUN_FAILED";

@@ -2,6 +2,7 @@
 #define WAYBILL_COMMON_MODEL_STATUS_RECORD_H_
 
 #include <cstdint>
+#include <map>
 #include <set>
 #include <string>
 #include <vector>
@@ -18,16 +19,47 @@ namespace waybill::model {
 absl::StatusOr<std::vector<status::v1::StatusRecord>> NewRecords(
     std::int64_t applied, const std::vector<status::v1::StatusRecord>& records);
 
-/// FAILED_PRECONDITION, naming the site, unless every record is about a site of `subtree` (the
-/// child and all below it); a site record may add to it a child of one that is in it. `line` is
-/// this site and those above: a record that makes one of them a child would close a circle.
-absl::Status CheckScope(const std::vector<status::v1::StatusRecord>& records,
-                        std::set<std::string> subtree, const std::set<std::string>& line);
+/// Where the parent sees the child that reports.
+struct Scope {
+  std::set<std::string> subtree;  ///< The child and all below it.
+  std::set<std::string> line;     ///< This site and those above it.
+
+  /// The parents, as they are known here, of the sites that site records are about.
+  std::map<std::string, std::string> parents;
+};
+
+/// A record that is not applied.
+struct PassedOver {
+  std::string site_code;  ///< Which it is about.
+  std::string why;
+
+  friend bool operator==(const PassedOver&, const PassedOver&) = default;
+};
+
+struct ScopedRecords {
+  std::vector<status::v1::StatusRecord> taken;
+  std::vector<PassedOver> passed_over;
+};
+
+/// Takes the records that are about a site of the child's subtree; a site record may add to it a
+/// child of one that is in it. The others are passed over and not refused, since one that is wrong
+/// for good would hold up all that the child has to say behind it: those about a site that is
+/// another's child here, would close a circle, or lies elsewhere. INVALID_ARGUMENT for a site code
+/// of the wrong form.
+absl::StatusOr<ScopedRecords> TakeInScope(const std::vector<status::v1::StatusRecord>& records,
+                                          Scope scope);
+
+/// INVALID_ARGUMENT, naming the field, unless the job database can hold what the record says: ids
+/// and names of the right form, states that are known, times in range and present where a row needs
+/// one, no NUL in a text. A record without a kind says nothing and is taken. A child's records come
+/// over the wire, so this is asked before anything is done with one.
+absl::Status CheckRecord(const status::v1::StatusRecord& record);
 
 /// The JSON array of the records of one kind, with the field names of the protocol and enums as
-/// numbers, as the apply_*.sql statements read it; empty if there is none.
-std::string RecordsAsJson(const std::vector<status::v1::StatusRecord>& records,
-                          status::v1::StatusRecord::KindCase kind);
+/// numbers, as the apply_*.sql statements read it; empty if there is none. INVALID_ARGUMENT for a
+/// record that has no JSON form, which CheckRecord refuses too.
+absl::StatusOr<std::string> RecordsAsJson(const std::vector<status::v1::StatusRecord>& records,
+                                          status::v1::StatusRecord::KindCase kind);
 
 /// The record that read_outbox.sql gives as JSON; empty JSON is a record without a kind. INTERNAL
 /// if it is not one.

@@ -1,3 +1,4 @@
+#include <algorithm>
 #include <iostream>
 #include <memory>
 #include <string>
@@ -27,6 +28,9 @@ namespace {
 
 using job::v1::Job;
 using job::v1::JobService;
+
+constexpr int kJobsPageMax = 1000;  // The protocol's limit for a page.
+constexpr int kJobsListedMax = 1'000'000;
 
 absl::StatusOr<std::unique_ptr<JobService::Stub>> Stub(Session& session) {
   WAYBILL_ASSIGN_OR_RETURN(const auto channel, session.Scheduler());
@@ -82,14 +86,26 @@ absl::StatusOr<ExitCode> Cancel(Session& session, const std::string& job_id) {
   return kOk;
 }
 
+// The newest `count`. The answer keeps the token when there are more.
+absl::StatusOr<job::v1::ListJobsResponse> ListNewest(JobService::Stub& stub, int count) {
+  job::v1::ListJobsResponse all;
+  do {
+    job::v1::ListJobsRequest request;
+    request.set_page_size(std::min(count - all.jobs_size(), kJobsPageMax));
+    request.set_page_token(all.next_page_token());
+    WAYBILL_ASSIGN_OR_RETURN(const auto page,
+                             Call<job::v1::ListJobsResponse>([&](auto* context, auto* answer) {
+                               return stub.ListJobs(context, request, answer);
+                             }));
+    all.clear_next_page_token();
+    all.MergeFrom(page);
+  } while (all.jobs_size() < count && !all.next_page_token().empty());
+  return all;
+}
+
 absl::StatusOr<ExitCode> List(Session& session, int count) {
   WAYBILL_ASSIGN_OR_RETURN(const auto stub, Stub(session));
-  job::v1::ListJobsRequest request;
-  request.set_page_size(count);
-  WAYBILL_ASSIGN_OR_RETURN(const auto response,
-                           Call<job::v1::ListJobsResponse>([&](auto* context, auto* answer) {
-                             return stub->ListJobs(context, request, answer);
-                           }));
+  WAYBILL_ASSIGN_OR_RETURN(const auto response, ListNewest(*stub, count));
   if (session.json()) {
     Session::PrintJson(response);
     return kOk;
@@ -103,8 +119,8 @@ absl::StatusOr<ExitCode> List(Session& session, int count) {
                When(job.has_create_time(), job.create_time()), job.spec().comment()});
   }
   std::cout << table.ToString();
-  if (!response.next_page_token().empty()) {
-    std::cout << "(more: -n " << count * 2 << ")\n";
+  if (!response.next_page_token().empty() && count < kJobsListedMax) {
+    std::cout << "(more: -n " << std::min(count * 2, kJobsListedMax) << ")\n";
   }
   return kOk;
 }
@@ -119,29 +135,27 @@ absl::StatusOr<ExitCode> Targets(Session& session, const std::string& job_id) {
   WAYBILL_ASSIGN_OR_RETURN(const auto stub, Stub(session));
   job::v1::ListJobTargetsRequest request;
   request.set_job_id(job_id);
+  WAYBILL_ASSIGN_OR_RETURN(const auto response,
+                           ListAll<job::v1::ListJobTargetsResponse>(
+                               request, [&](auto* context, const auto& page, auto* answer) {
+                                 return stub->ListJobTargets(context, page, answer);
+                               }));
+  if (session.json()) {
+    Session::PrintJson(response);
+    return kOk;
+  }
   Table table(
       {"WORKSTATION", "SITE", "DOMAIN", "HOST", "STATE", "EXIT>", "RAN", "CHANGED", "OUTPUT"});
-  do {
-    WAYBILL_ASSIGN_OR_RETURN(
-        const auto response,
-        Call<job::v1::ListJobTargetsResponse>([&](auto* context, auto* answer) {
-          return stub->ListJobTargets(context, request, answer);
-        }));
-    if (session.json()) {
-      Session::PrintJson(response);
-    }
-    for (const job::v1::JobTarget& target : response.targets()) {
-      const bool ran = target.has_run_duration();
-      const absl::Duration length = absl::Seconds(target.run_duration().seconds()) +
-                                    absl::Nanoseconds(target.run_duration().nanos());
-      table.Add({target.sms_id(), target.site_code(), target.domain(), target.host_name(),
-                 model::ToString(target.state()), ran ? absl::StrCat(target.exit_code()) : "-",
-                 ran ? Length(length) : "-", When(target.has_change_time(), target.change_time()),
-                 target.output().empty() ? target.reason() : FirstLine(target.output())});
-    }
-    request.set_page_token(response.next_page_token());
-  } while (!request.page_token().empty());
-  std::cout << (session.json() ? "" : table.ToString());
+  for (const job::v1::JobTarget& target : response.targets()) {
+    const bool ran = target.has_run_duration();
+    const absl::Duration length = absl::Seconds(target.run_duration().seconds()) +
+                                  absl::Nanoseconds(target.run_duration().nanos());
+    table.Add({target.sms_id(), target.site_code(), target.domain(), target.host_name(),
+               model::ToString(target.state()), ran ? absl::StrCat(target.exit_code()) : "-",
+               ran ? Length(length) : "-", When(target.has_change_time(), target.change_time()),
+               target.output().empty() ? target.reason() : FirstLine(target.output())});
+  }
+  std::cout << table.ToString();
   return kOk;
 }
 
@@ -189,7 +203,7 @@ void AddJobCommands(CLI::App& app, Session& session) {
   CLI::App* list = AddVerb(*job, "list", "jobs, newest first", "waybill job list -n 20");
   const auto count = std::make_shared<int>(50);
   list->add_option("-n,--count", *count, "how many at most")
-      ->check(CLI::Range(1, 1000))
+      ->check(CLI::Range(1, kJobsListedMax))
       ->capture_default_str();
   list->callback(
       [&session, count] { session.SetWork([&session, count] { return List(session, *count); }); });

@@ -179,7 +179,8 @@ void AddPhaseOptions(CLI::App& verb, Submit& submit) {
       ->group(distribute);
   const std::string run = "Run";
   verb.add_option("--command", submit.command, "command of the package")->group(run);
-  verb.add_option("--offer-after", submit.offer_after, "a time, or +90m; default: at once")
+  verb.add_option("--offer-after", submit.offer_after,
+                  "a time, or +90m; default: when the job starts")
       ->group(run);
   CLI::Option* mandatory =
       verb.add_option("--mandatory-after", submit.mandatory_after, "default: when it is offered")

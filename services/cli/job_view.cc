@@ -23,13 +23,15 @@ using job::v1::Target;
 std::string TargetText(const Target& target) {
   switch (target.kind_case()) {
     case Target::kWorkstations:
-      return absl::StrCat(target.workstations().sms_ids_size(), " workstations by name");
+      return absl::StrCat(target.workstations().count(), " workstations by name");
     case Target::kMachineGroup:
       return absl::StrCat("group ", target.machine_group());
     case Target::kMachinePath:
       return target.machine_path();
     case Target::kSites:
-      return absl::StrCat("sites ", absl::StrJoin(target.sites().site_codes(), ", "));
+      return target.sites().site_codes().empty()
+                 ? absl::StrCat(target.sites().count(), " sites by name")
+                 : absl::StrCat("sites ", absl::StrJoin(target.sites().site_codes(), ", "));
     case Target::KIND_NOT_SET:
       break;
   }

@@ -63,5 +63,16 @@ TEST(JobView, CallsTheServersOfARemoveJobByTheirPhase) {
   EXPECT_THAT(JobDetails(job), HasSubstr("\nRun: off"));
 }
 
+TEST(JobView, CountsTheTargetsWhoseNamesAreLeftOut) {
+  job::v1::Job job = SampleJob();
+  job.mutable_spec()->mutable_target()->mutable_workstations()->set_count(70'000);
+  EXPECT_THAT(JobDetails(job), HasSubstr("70000 workstations by name"));
+  job::v1::SiteList& sites = *job.mutable_spec()->mutable_target()->mutable_sites();
+  sites.set_count(2);
+  EXPECT_THAT(JobDetails(job), HasSubstr("2 sites by name"));
+  sites.add_site_codes("NYC");
+  EXPECT_THAT(JobDetails(job), HasSubstr("sites NYC"));
+}
+
 }  // namespace
 }  // namespace waybill::cli

@@ -152,8 +152,10 @@ absl::StatusOr<ExitCode> RunList(Session& session) {
   WAYBILL_ASSIGN_OR_RETURN(const auto stub, Stub(session));
   WAYBILL_ASSIGN_OR_RETURN(
       const auto response,
-      Call<package::v1::ListPackagesResponse>(
-          [&](auto* context, auto* answer) { return stub->ListPackages(context, {}, answer); }));
+      ListAll<package::v1::ListPackagesResponse>(
+          package::v1::ListPackagesRequest(), [&](auto* context, const auto& page, auto* answer) {
+            return stub->ListPackages(context, page, answer);
+          }));
   if (session.json()) {
     Session::PrintJson(response);
     return kOk;
@@ -176,11 +178,11 @@ absl::StatusOr<ExitCode> RunVersions(Session& session, const std::string& packag
   package::v1::ListVersionsRequest request;
   WAYBILL_ASSIGN_OR_RETURN(*request.mutable_package_id(), FindPackageId(session, package));
   WAYBILL_ASSIGN_OR_RETURN(const auto stub, Stub(session));
-  WAYBILL_ASSIGN_OR_RETURN(
-      const auto response,
-      Call<package::v1::ListVersionsResponse>([&](auto* context, auto* answer) {
-        return stub->ListVersions(context, request, answer);
-      }));
+  WAYBILL_ASSIGN_OR_RETURN(const auto response,
+                           ListAll<package::v1::ListVersionsResponse>(
+                               request, [&](auto* context, const auto& page, auto* answer) {
+                                 return stub->ListVersions(context, page, answer);
+                               }));
   if (session.json()) {
     Session::PrintJson(response);
     return kOk;
@@ -199,11 +201,11 @@ absl::StatusOr<ExitCode> RunLocations(Session& session, const std::string& packa
   package::v1::ListLocationsRequest request;
   WAYBILL_ASSIGN_OR_RETURN(*request.mutable_package_id(), FindPackageId(session, package));
   WAYBILL_ASSIGN_OR_RETURN(const auto stub, Stub(session));
-  WAYBILL_ASSIGN_OR_RETURN(
-      const auto response,
-      Call<package::v1::ListLocationsResponse>([&](auto* context, auto* answer) {
-        return stub->ListLocations(context, request, answer);
-      }));
+  WAYBILL_ASSIGN_OR_RETURN(const auto response,
+                           ListAll<package::v1::ListLocationsResponse>(
+                               request, [&](auto* context, const auto& page, auto* answer) {
+                                 return stub->ListLocations(context, page, answer);
+                               }));
   if (session.json()) {
     Session::PrintJson(response);
     return kOk;

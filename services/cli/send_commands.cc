@@ -30,28 +30,26 @@ absl::StatusOr<ExitCode> List(Session& session, const Filter& filter) {
   sender::v1::ListSendRequestsRequest request;
   request.set_site_code(filter.site_code);
   request.set_include_ended(filter.all);
+  WAYBILL_ASSIGN_OR_RETURN(const auto response,
+                           ListAll<sender::v1::ListSendRequestsResponse>(
+                               request, [&](auto* context, const auto& page, auto* answer) {
+                                 return stub->ListSendRequests(context, page, answer);
+                               }));
+  if (session.json()) {
+    Session::PrintJson(response);
+    return kOk;
+  }
   Table table({"ID>", "JOB", "TO", "PACKAGE", "VERSION", "PRIORITY", "STATE", "SENT", "TRIES>",
                "NEXT ATTEMPT", "REASON"});
-  do {
-    WAYBILL_ASSIGN_OR_RETURN(
-        const auto response,
-        Call<sender::v1::ListSendRequestsResponse>([&](auto* context, auto* answer) {
-          return stub->ListSendRequests(context, request, answer);
-        }));
-    if (session.json()) {
-      Session::PrintJson(response);
-    }
-    for (const auto& send : response.send_requests()) {
-      table.Add({absl::StrCat(send.send_request_id()), send.job_id(), send.site_code(),
-                 send.package_id(),
-                 send.version().empty() ? "(instruction)" : ShortVersion(send.version()),
-                 model::ToString(send.priority()), model::ToString(send.state()),
-                 BytesOf(send.bytes_sent(), send.bytes_total()), absl::StrCat(send.attempt_count()),
-                 When(send.has_next_time(), send.next_time()), send.reason()});
-    }
-    request.set_page_token(response.next_page_token());
-  } while (!request.page_token().empty());
-  std::cout << (session.json() ? "" : table.ToString());
+  for (const auto& send : response.send_requests()) {
+    table.Add({absl::StrCat(send.send_request_id()), send.job_id(), send.site_code(),
+               send.package_id(),
+               send.version().empty() ? "(instruction)" : ShortVersion(send.version()),
+               model::ToString(send.priority()), model::ToString(send.state()),
+               BytesOf(send.bytes_sent(), send.bytes_total()), absl::StrCat(send.attempt_count()),
+               When(send.has_next_time(), send.next_time()), send.reason()});
+  }
+  std::cout << table.ToString();
   return kOk;
 }
 

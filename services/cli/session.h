@@ -48,7 +48,7 @@ class Session {
   bool json() const { return output_ == "json"; }
   bool is_terminal() const;  ///< Of standard error, where progress goes.
 
-  /// Prints `message` as JSON with the field names of the protocol.
+  /// Prints `message` as JSON with the field names of the protocol. A command prints one document.
   static void PrintJson(const google::protobuf::Message& message);
 
  private:
@@ -79,6 +79,24 @@ absl::StatusOr<Response> Call(Method&& method) {
     return rpc::FromGrpcStatus(status);
   }
   return response;
+}
+
+/// All pages of a list as one answer: `ListAll<ListPackagesResponse>(request, [&](auto* context,
+/// const auto& page, auto* response) { return stub->ListPackages(context, page, response); })`.
+template <typename Response, typename Request, typename Method>
+absl::StatusOr<Response> ListAll(Request request, Method&& method) {
+  Response all;
+  do {
+    absl::StatusOr<Response> page = Call<Response>(
+        [&](auto* context, auto* response) { return method(context, request, response); });
+    if (!page.ok()) {
+      return page;
+    }
+    request.set_page_token(page->next_page_token());
+    page->clear_next_page_token();
+    all.MergeFrom(*page);
+  } while (!request.page_token().empty());
+  return all;
 }
 
 }  // namespace waybill::cli

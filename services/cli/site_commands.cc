@@ -1,9 +1,14 @@
+#include <initializer_list>
 #include <iostream>
 #include <memory>
 #include <string>
 
 #include <CLI/CLI.hpp>
+#include <google/protobuf/message.h>
+#include <google/protobuf/struct.pb.h>
+#include <google/protobuf/util/json_util.h>
 
+#include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "absl/strings/str_cat.h"
 
@@ -72,6 +77,25 @@ absl::StatusOr<ExitCode> RunAddress(Session& session, const Put& put) {
   return kOk;
 }
 
+// One document with the fields of all.
+absl::StatusOr<ExitCode> PrintTogether(
+    std::initializer_list<const google::protobuf::Message*> messages) {
+  google::protobuf::util::JsonPrintOptions options;
+  options.preserve_proto_field_names = true;
+  google::protobuf::Struct document;
+  for (const google::protobuf::Message* message : messages) {
+    std::string json;
+    google::protobuf::Struct part;
+    if (!google::protobuf::util::MessageToJsonString(*message, &json, options).ok() ||
+        !google::protobuf::util::JsonStringToMessage(json, &part).ok()) {
+      return absl::InternalError("the answer has no JSON form");
+    }
+    document.MergeFrom(part);
+  }
+  Session::PrintJson(document);
+  return kOk;
+}
+
 absl::StatusOr<ExitCode> RunList(Session& session) {
   WAYBILL_ASSIGN_OR_RETURN(const auto stub, Stub(session));
   WAYBILL_ASSIGN_OR_RETURN(const auto sites,
@@ -83,9 +107,7 @@ absl::StatusOr<ExitCode> RunList(Session& session) {
                              return stub->ListAddresses(context, {}, answer);
                            }));
   if (session.json()) {
-    Session::PrintJson(sites);
-    Session::PrintJson(addresses);
-    return kOk;
+    return PrintTogether({&sites, &addresses});
   }
   Table table({"SITE", "PARENT", "NAME", "ADDRESS", "SENDS AT ONCE>"});
   for (const auto& site : sites.sites()) {

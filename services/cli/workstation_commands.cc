@@ -83,24 +83,22 @@ absl::StatusOr<ExitCode> List(Session& session, const std::string& machine_path)
   const auto stub = SiteService::NewStub(channel);
   site::v1::ListWorkstationsRequest request;
   request.set_machine_path(machine_path);
+  WAYBILL_ASSIGN_OR_RETURN(const auto response,
+                           ListAll<site::v1::ListWorkstationsResponse>(
+                               request, [&](auto* context, const auto& page, auto* answer) {
+                                 return stub->ListWorkstations(context, page, answer);
+                               }));
+  if (session.json()) {
+    Session::PrintJson(response);
+    return kOk;
+  }
   Table table({"WORKSTATION", "SITE", "DOMAIN", "HOST", "SYSTEM", "REGISTERED"});
-  do {
-    WAYBILL_ASSIGN_OR_RETURN(
-        const auto response,
-        Call<site::v1::ListWorkstationsResponse>([&](auto* context, auto* answer) {
-          return stub->ListWorkstations(context, request, answer);
-        }));
-    if (session.json()) {
-      Session::PrintJson(response);
-    }
-    for (const Workstation& workstation : response.workstations()) {
-      table.Add({workstation.sms_id(), workstation.site_code(), workstation.domain(),
-                 workstation.host_name(), workstation.operating_system(),
-                 When(workstation.has_register_time(), workstation.register_time())});
-    }
-    request.set_page_token(response.next_page_token());
-  } while (!request.page_token().empty());
-  std::cout << (session.json() ? "" : table.ToString());
+  for (const Workstation& workstation : response.workstations()) {
+    table.Add({workstation.sms_id(), workstation.site_code(), workstation.domain(),
+               workstation.host_name(), workstation.operating_system(),
+               When(workstation.has_register_time(), workstation.register_time())});
+  }
+  std::cout << table.ToString();
   return kOk;
 }
 

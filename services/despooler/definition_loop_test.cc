@@ -169,6 +169,20 @@ TEST_F(DefinitionLoopTest, ExpiresWhatNobodyTookButNotWhatRuns) {
   EXPECT_THAT(site_.notified(), Contains("waybill_job"));
 }
 
+// The deadline ends sending and distributing; offers that were made stand until they expire.
+TEST_F(DefinitionLoopTest, OffersOfAJobThatFailedAtItsDeadlineStandUntilTheyExpire) {
+  site_.server().Execute(
+      "UPDATE waybill.job SET state = 5, deadline = now() - interval '1 h', finish_time = now(),"
+      " expires_after = now() + interval '1 day'");
+  const auto loop = MakeLoop();
+  EXPECT_LT(*loop->RunOnce(), absl::Hours(25)) << "it looks again when they expire";
+  EXPECT_THAT(Read().offers, SizeIs(1));
+  site_.server().Execute("UPDATE waybill.job SET expires_after = now()");
+  ASSERT_THAT(loop->RunOnce(), IsOk());
+  EXPECT_EQ(site_.TargetState(kJob, "NYC00001"), "8 ");
+  EXPECT_THAT(Read().offers, IsEmpty());
+}
+
 TEST_F(DefinitionLoopTest, NeverReplacesAFileByAnOlderOne) {
   const auto loop = MakeLoop();
   ASSERT_THAT(loop->RunOnce(), IsOk());

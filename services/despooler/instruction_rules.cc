@@ -10,8 +10,8 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/string_view.h"
 
-#include "common/content/digest.h"
 #include "common/model/ids.h"
+#include "common/model/order_rules.h"
 #include "common/model/proto_time.h"
 #include "common/status/status_macros.h"
 
@@ -22,11 +22,6 @@ namespace waybill::despooler {
 namespace {
 
 using transfer::v1::Instruction;
-
-constexpr int kArgumentsMax = 256;
-constexpr int kArgumentBytesMax = 32 << 10;
-constexpr int kExitCodesMax = 256;
-constexpr int kPlatformsMax = 64;
 
 absl::Status AtMost(absl::string_view field, int count, int count_max) {
   if (count <= count_max) return absl::OkStatus();
@@ -49,48 +44,27 @@ absl::Status CheckEnums(const job::v1::JobSpec& spec) {
 }
 
 absl::Status CheckVersion(const job::v1::JobSpec& spec) {
-  if (spec.version().empty()) {
-    return spec.type() == job::v1::JOB_TYPE_REMOVE_PACKAGE
-               ? absl::OkStatus()
-               : absl::InvalidArgumentError("spec.version is missing");
-  }
-  if (!content::Digest::FromHex(spec.version()).ok()) {
-    return absl::InvalidArgumentError("spec.version is not 64 lower-case hexadecimal digits");
-  }
-  return absl::OkStatus();
+  const bool may_be_missing = spec.type() == job::v1::JOB_TYPE_REMOVE_PACKAGE;
+  return may_be_missing && spec.version().empty()
+             ? absl::OkStatus()
+             : model::CheckVersion("spec.version", spec.version());
 }
 
-absl::Status CheckRun(const Instruction& instruction) {
-  const job::v1::RunPhase& run = instruction.spec().run_phase();
-  const package::v1::Command& command = instruction.command();
+absl::Status CheckRunPhase(const job::v1::RunPhase& run) {
   WAYBILL_RETURN_IF_ERROR(model::CheckDisplayName("spec.run_phase.command", run.command()));
+  if (!run.has_offer_after()) {
+    return absl::InvalidArgumentError("spec.run_phase.offer_after: a run job needs it");
+  }
   WAYBILL_RETURN_IF_ERROR(
       model::FromProto("spec.run_phase.offer_after", run.offer_after()).status());
   WAYBILL_RETURN_IF_ERROR(
       model::FromProto("spec.run_phase.mandatory_after", run.mandatory_after()).status());
-  WAYBILL_RETURN_IF_ERROR(
-      model::FromProto("spec.run_phase.expires_after", run.expires_after()).status());
-  WAYBILL_RETURN_IF_ERROR(model::FromProto("command.time_limit", command.time_limit()).status());
-  if (!run.has_offer_after() || command.arguments().empty()) {
-    return absl::InvalidArgumentError(
-        "a run job needs spec.run_phase.offer_after and command.arguments");
-  }
-  WAYBILL_RETURN_IF_ERROR(AtMost("command.arguments", command.arguments_size(), kArgumentsMax));
-  WAYBILL_RETURN_IF_ERROR(
-      AtMost("command.success_exit_codes", command.success_exit_codes_size(), kExitCodesMax));
-  WAYBILL_RETURN_IF_ERROR(AtMost("command.platforms", command.platforms_size(), kPlatformsMax));
-  for (const std::string& argument : command.arguments()) {
-    WAYBILL_RETURN_IF_ERROR(model::CheckText("command.arguments", argument, kArgumentBytesMax));
-  }
-  for (const std::string& platform : command.platforms()) {
-    WAYBILL_RETURN_IF_ERROR(model::CheckDisplayName("command.platforms", platform));
-  }
-  return absl::OkStatus();
+  return model::FromProto("spec.run_phase.expires_after", run.expires_after()).status();
 }
 
 absl::Status CheckPlaces(const Instruction& instruction) {
   WAYBILL_RETURN_IF_ERROR(AtMost("site_codes", instruction.site_codes_size(), kTargetSitesMax));
-  WAYBILL_RETURN_IF_ERROR(AtMost("servers", instruction.servers_size(), kServerMembersMax));
+  WAYBILL_RETURN_IF_ERROR(AtMost("servers", instruction.servers_size(), model::kGroupMembersMax));
   for (const std::string& site_code : instruction.site_codes()) {
     WAYBILL_RETURN_IF_ERROR(model::CheckSiteCode("site_codes", site_code));
   }
@@ -105,7 +79,7 @@ absl::Status CheckSpec(const job::v1::JobSpec& spec) {
   WAYBILL_RETURN_IF_ERROR(CheckEnums(spec));
   WAYBILL_RETURN_IF_ERROR(CheckVersion(spec));
   WAYBILL_RETURN_IF_ERROR(model::CheckPackageId("spec.package_id", spec.package_id()));
-  WAYBILL_RETURN_IF_ERROR(model::CheckText("spec.comment", spec.comment(), kCommentBytesMax));
+  WAYBILL_RETURN_IF_ERROR(model::CheckComment("spec.comment", spec.comment()));
   if (!spec.distribute_phase().server_group().empty()) {
     WAYBILL_RETURN_IF_ERROR(model::CheckDisplayName("spec.distribute_phase.server_group",
                                                     spec.distribute_phase().server_group()));
@@ -162,7 +136,11 @@ absl::Status CheckInstruction(const Instruction& instruction) {
   WAYBILL_RETURN_IF_ERROR(model::FromProto("create_time", instruction.create_time()).status());
   WAYBILL_RETURN_IF_ERROR(CheckSpec(instruction.spec()));
   WAYBILL_RETURN_IF_ERROR(CheckPlaces(instruction));
-  return IsRun(instruction) ? CheckRun(instruction) : absl::OkStatus();
+  if (!IsRun(instruction)) {
+    return absl::OkStatus();
+  }
+  WAYBILL_RETURN_IF_ERROR(CheckRunPhase(instruction.spec().run_phase()));
+  return model::CheckCommand("command", instruction.command());
 }
 
 TargetList::TargetList(const Instruction& instruction)

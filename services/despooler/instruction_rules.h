@@ -15,11 +15,9 @@
 
 namespace waybill::despooler {
 
-/// Limits on what one instruction may hold.
+/// Limits on what one instruction may hold, besides those of common/model/order_rules.h.
 inline constexpr int kTargetsMax = 2'000'000;
 inline constexpr int kTargetSitesMax = 10'000;
-inline constexpr int kServerMembersMax = 50'000;
-inline constexpr int kCommentBytesMax = 1000;
 
 /// What a job does at a site, as the words of its instruction say.
 bool IsCancel(const transfer::v1::Instruction& instruction);

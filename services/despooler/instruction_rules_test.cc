@@ -80,6 +80,13 @@ TEST(InstructionRulesTest, EachBadFieldIsRefusedByName) {
   }
 }
 
+// What CreatePackage takes, checked by the same rules.
+TEST(InstructionRulesTest, ACommandUpToTheLimitsOfItsPackagePasses) {
+  Instruction instruction = TestInstruction();
+  instruction.mutable_command()->add_arguments(std::string(60 << 10, 'x'));
+  EXPECT_THAT(CheckInstruction(instruction), IsOk());
+}
+
 TEST(InstructionRulesTest, ARemoveJobMayNameNoVersion) {
   Instruction instruction = TestInstruction();
   instruction.mutable_spec()->set_type(job::v1::JOB_TYPE_REMOVE_PACKAGE);

@@ -18,6 +18,7 @@
 
 #include "common/model/proto_time.h"
 #include "common/status/status_matchers.h"
+#include "common/thread/mutex.h"
 #include "services/scheduler/job_progress_store.h"
 #include "services/scheduler/job_store.h"
 #include "services/scheduler/site_fixture_test.h"
@@ -46,14 +47,20 @@ class ActivationLoopTest : public testing::Test {
     return job.ok() ? job->job_id() : "";
   }
 
-  // Runs one pass of a Scheduler whose imports are done by `import`.
+  // Runs one pass, and the import it begins, of a Scheduler whose imports are done by `import`.
   absl::StatusOr<absl::Duration> RunOnce(Import import) {
     ActivationLoop loop(store_, std::move(import), Notify(), {});
-    return loop.RunOnce();
+    const absl::StatusOr<absl::Duration> next = loop.RunOnce();
+    loop.AwaitImports();
+    return next;
   }
 
+  // Called by the pass and by imports.
   std::function<void(absl::string_view)> Notify() {
-    return [this](absl::string_view channel) { woken_.emplace_back(channel); };
+    return [this](absl::string_view channel) {
+      const MutexLock lock(mutex_);
+      woken_.emplace_back(channel);
+    };
   }
 
   // Adds a version as an import does.
@@ -86,6 +93,7 @@ class ActivationLoopTest : public testing::Test {
   JobProgressStore store_{*site_.database};
   int requests_ = 0;
   int imports_ = 0;
+  Mutex mutex_;
   std::vector<std::string> woken_;
 };
 
@@ -193,6 +201,56 @@ TEST_F(ActivationLoopTest, AnImportThatCannotRunNowIsTriedAgain) {
   EXPECT_EQ(Get(job_id).reason(), "");
 }
 
+TEST_F(ActivationLoopTest, AnImportThatCannotRunUntilTheDeadlineFailsTheJob) {
+  const std::string job_id = Submit(ShareSpec({"NYC"}));
+  site_.db.Execute("UPDATE waybill.job SET deadline = now()");
+  ASSERT_THAT(RunOnce(FailingImport(absl::AbortedError("busy"))), IsOk());
+  EXPECT_EQ(imports_, 1) << "it had its chance";
+  EXPECT_EQ(Get(job_id).state(), job::v1::JOB_STATE_FAILED);
+  EXPECT_EQ(Get(job_id).reason(),
+            "DEADLINE_PASSED: before it could be activated: IMPORT_FAILED: will be tried again: "
+            "busy");
+  EXPECT_THAT(woken_, ElementsAre("waybill_job"));
+}
+
+TEST_F(ActivationLoopTest, OtherJobsAreActivatedWhileImportsRun) {
+  std::latch begun(2);
+  std::latch go_on(1);
+  const Import import = [&](const std::string& package_id, const auto& /*cancelled*/) {
+    begun.count_down();
+    go_on.wait();
+    site_.AddVersion('a', package_id);
+    return absl::StatusOr<std::string>(SiteFixture::Version('a'));
+  };
+  site_.db.Execute(
+      "INSERT INTO waybill.package (package_id, request_id, name, source_directory) VALUES"
+      " ('CEN00002', 'p2', 'mail', '/src/mail'), ('CEN00003', 'p3', 'draw', '/src/draw')");
+  site_.AddVersion('c', "CEN00003");
+  const std::string first = Submit(ShareSpec({"NYC"}));
+  JobSpec spec = ShareSpec({"NYC"});
+  spec.set_package_id("CEN00002");
+  const std::string second = Submit(spec);
+  const std::string third = Submit(spec);
+  spec.set_package_id("CEN00003");
+  const std::string ready = Submit(spec);
+  ActivationLoop loop(store_, import, Notify(), {});
+  for (int i = 0; i < 4; ++i) {
+    EXPECT_EQ(*loop.RunOnce(), absl::ZeroDuration());
+  }
+  begun.wait();
+  EXPECT_EQ(Get(ready).state(), job::v1::JOB_STATE_ACTIVE);
+  EXPECT_EQ(Get(first).state(), job::v1::JOB_STATE_PENDING);
+  EXPECT_THAT(Get(third).reason(), StartsWith("IMPORT_WAITS: "));
+  go_on.count_down();
+  loop.AwaitImports();
+  EXPECT_EQ(Get(first).state(), job::v1::JOB_STATE_ACTIVE);
+  EXPECT_EQ(Get(second).state(), job::v1::JOB_STATE_ACTIVE);
+  site_.db.Execute("UPDATE waybill.job SET lease_end_time = now()");
+  ASSERT_THAT(loop.RunOnce(), IsOk());
+  loop.AwaitImports();
+  EXPECT_EQ(Get(third).state(), job::v1::JOB_STATE_ACTIVE);
+}
+
 TEST_F(ActivationLoopTest, AnImportThatIsRefusedFailsTheJob) {
   for (const absl::Status& status :
        {absl::FailedPreconditionError("no such directory"), absl::InvalidArgumentError("a socket"),
@@ -258,6 +316,7 @@ TEST_F(ActivationLoopTest, TheLeaseIsRenewedWhileAnImportRuns) {
   };
   ActivationLoop loop(store_, import, Notify(), {.lease = absl::Milliseconds(300)});
   ASSERT_THAT(loop.RunOnce(), IsOk());
+  loop.AwaitImports();
   EXPECT_EQ(Get(job_id).state(), job::v1::JOB_STATE_ACTIVE);
 }
 
@@ -269,6 +328,7 @@ TEST_F(ActivationLoopTest, AnImportEndsOnceAnotherSchedulerHasTheJob) {
   };
   ActivationLoop loop(store_, import, Notify(), {.lease = absl::Milliseconds(30)});
   EXPECT_THAT(loop.RunOnce(), IsOk());
+  loop.AwaitImports();
   EXPECT_EQ(Get(job_id).state(), job::v1::JOB_STATE_PENDING) << "the other one goes on";
   EXPECT_EQ(site_.Text("SELECT fence FROM waybill.job"), "2");
   EXPECT_THAT(woken_, IsEmpty());

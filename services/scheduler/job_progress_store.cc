@@ -41,7 +41,8 @@ ClaimedJob ReadClaimedJob(const pqxx::row& row) {
           .version = row["version"].is_null() ? "" : row["version"].c_str(),
           .type = static_cast<job::v1::JobType>(row["type"].as<int>()),
           .send_phase = static_cast<job::v1::SendPhase>(row["send_phase"].as<int>()),
-          .has_source = row["has_source"].as<bool>()};
+          .has_source = row["has_source"].as<bool>(),
+          .is_late = row["is_late"].as<bool>()};
 }
 
 InstructionKey ReadInstructionKey(const pqxx::row& row) {
@@ -243,6 +244,7 @@ absl::Status JobProgressStore::Forward(const InstructionKey& key,
           return absl::OkStatus();
         }
         if (taken->is_cancelled) {
+          jobdb::Execute(work, sql::kLockOpenSends, key.job_id);
           jobdb::Execute(work, sql::kQueueCancels, key.job_id);
           jobdb::Execute(work, sql::kEndOlderSends, key.job_id, cancel_reason);
           jobdb::Execute(work, sql::kCloseUnreachedSites, cancel_reason, key.job_id);

@@ -26,6 +26,7 @@ struct ClaimedJob {
   job::v1::JobType type = job::v1::JOB_TYPE_RUN_COMMAND;
   job::v1::SendPhase send_phase = job::v1::SEND_PHASE_IF_NOT_SENT;
   bool has_source = false;  ///< The package can be imported here.
+  bool is_late = false;     ///< The deadline had passed when it was claimed.
 };
 
 /// An instruction that waits to be passed on.

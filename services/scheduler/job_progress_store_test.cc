@@ -337,6 +337,14 @@ TEST_F(ForwardTest, ACancelEndsWhatNoSenderTouched) {
             "BOS000011 LAB0000111");
 }
 
+TEST_F(ForwardTest, ACancelFollowsARequestThatIsBeingClaimedJustNow) {
+  ForwardAll();
+  CommitCancel();
+  site_.db.WhileOpen("UPDATE waybill.send_request SET state = 3, fence = fence + 1",
+                     [&] { ForwardAll(); });
+  EXPECT_EQ(Sends(), "LAB1:7 LAB2:2");
+}
+
 TEST_F(ForwardTest, ACancelThatOvertookTheForwardingStopsIt) {
   CommitCancel();
   EXPECT_THAT(store_.CloseUnreached(kCancel), IsOk());

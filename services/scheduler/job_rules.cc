@@ -20,6 +20,7 @@
 
 #include "common/model/ids.h"
 #include "common/model/machine_path.h"
+#include "common/model/order_rules.h"
 #include "common/model/proto_time.h"
 #include "common/model/reasons.h"
 #include "common/status/status_macros.h"
@@ -31,20 +32,6 @@ namespace {
 
 using job::v1::JobSpec;
 using job::v1::Target;
-
-constexpr int kVersionDigits = 64;
-
-absl::Status CheckVersion(const std::string& version) {
-  const bool is_hex = absl::c_all_of(
-      version, [](unsigned char c) { return absl::ascii_isdigit(c) || (c >= 'a' && c <= 'f'); });
-  const bool fits = version.size() >= kVersionDigitsMin && version.size() <= kVersionDigits;
-  if (!version.empty() && !(is_hex && fits)) {
-    return absl::InvalidArgumentError(
-        absl::StrCat("spec.version: expected ", kVersionDigitsMin, " to ", kVersionDigits,
-                     " digits of 0-9 a-f, or nothing for the newest"));
-  }
-  return absl::OkStatus();
-}
 
 template <typename Enum>
 absl::Status CheckEnum(absl::string_view field, bool is_valid, Enum value) {
@@ -60,9 +47,11 @@ absl::Status CheckForms(const JobSpec& spec) {
       CheckEnum("spec.priority", job::v1::Priority_IsValid(spec.priority()), spec.priority()));
   WAYBILL_RETURN_IF_ERROR(CheckEnum(
       "spec.send_phase", job::v1::SendPhase_IsValid(spec.send_phase()), spec.send_phase()));
-  WAYBILL_RETURN_IF_ERROR(model::CheckText("spec.comment", spec.comment(), kCommentBytesMax));
+  WAYBILL_RETURN_IF_ERROR(model::CheckComment("spec.comment", spec.comment()));
   WAYBILL_RETURN_IF_ERROR(model::CheckPackageId("spec.package_id", spec.package_id()));
-  WAYBILL_RETURN_IF_ERROR(CheckVersion(spec.version()));
+  if (!spec.version().empty()) {
+    WAYBILL_RETURN_IF_ERROR(model::CheckVersion("spec.version", spec.version(), kVersionDigitsMin));
+  }
   const job::v1::DistributePhase& distribute = spec.distribute_phase();
   if (!distribute.server_group().empty()) {
     WAYBILL_RETURN_IF_ERROR(
@@ -87,6 +76,10 @@ absl::Status CheckSites(const job::v1::SiteList& sites) {
   if (sites.site_codes().empty()) {
     return absl::InvalidArgumentError("spec.target.sites: name at least one site, or \"*\"");
   }
+  if (sites.site_codes_size() > kTargetSitesMax) {
+    return absl::InvalidArgumentError(
+        absl::StrCat("spec.target.sites: at most ", kTargetSitesMax, "; \"*\" means all"));
+  }
   for (const std::string& site_code : sites.site_codes()) {
     if (site_code == "*") {
       if (sites.site_codes_size() > 1) {
@@ -99,16 +92,25 @@ absl::Status CheckSites(const job::v1::SiteList& sites) {
   return absl::OkStatus();
 }
 
+absl::Status CheckWorkstations(const job::v1::WorkstationList& workstations) {
+  if (workstations.sms_ids().empty()) {
+    return absl::InvalidArgumentError("spec.target.workstations: name at least one");
+  }
+  if (workstations.sms_ids_size() > kTargetWorkstationsMax) {
+    return absl::InvalidArgumentError(absl::StrCat("spec.target.workstations: at most ",
+                                                   kTargetWorkstationsMax,
+                                                   "; for more take a group or a machine_path"));
+  }
+  for (const std::string& sms_id : workstations.sms_ids()) {
+    WAYBILL_RETURN_IF_ERROR(model::CheckSmsId("spec.target.workstations", sms_id));
+  }
+  return absl::OkStatus();
+}
+
 absl::Status CheckTargetForm(const Target& target) {
   switch (target.kind_case()) {
     case Target::kWorkstations:
-      if (target.workstations().sms_ids().empty()) {
-        return absl::InvalidArgumentError("spec.target.workstations: name at least one");
-      }
-      for (const std::string& sms_id : target.workstations().sms_ids()) {
-        WAYBILL_RETURN_IF_ERROR(model::CheckSmsId("spec.target.workstations", sms_id));
-      }
-      return absl::OkStatus();
+      return CheckWorkstations(target.workstations());
     case Target::kMachineGroup:
       return model::CheckDisplayName("spec.target.machine_group", target.machine_group());
     case Target::kMachinePath:
@@ -194,19 +196,39 @@ absl::Status OutOfOrder(absl::string_view field, absl::string_view other) {
   return absl::InvalidArgumentError(absl::StrCat(field, ": must be later than ", other));
 }
 
-absl::Status FillRunDates(absl::Time now, job::v1::RunPhase& run) {
+// `first_end` is the later one of Offer After and Mandatory After.
+absl::Status FillExpiry(absl::Time offer_after, absl::Time first_end, job::v1::RunPhase& run) {
+  const absl::Time if_absent = offer_after + kDefaultExpiry;
+  if (!run.has_expires_after() && if_absent <= first_end) {
+    return absl::InvalidArgumentError(
+        "spec.run_phase.expires_after: left out it is 30 days after offer_after, which is not "
+        "later than mandatory_after; give it, or never_expires");
+  }
+  WAYBILL_ASSIGN_OR_RETURN(
+      const absl::Time expires_after,
+      ReadTime("spec.run_phase.expires_after",
+               run.has_expires_after() ? &run.expires_after() : nullptr, if_absent));
+  *run.mutable_expires_after() = model::ToProto(expires_after);
+  return expires_after > first_end
+             ? absl::OkStatus()
+             : OutOfOrder("spec.run_phase.expires_after",
+                          "start_after, offer_after, mandatory_after and now");
+}
+
+// Nothing is offered before the job begins, so dates that were left out count from `begin`.
+absl::Status FillRunDates(absl::Time begin, job::v1::RunPhase& run) {
   WAYBILL_ASSIGN_OR_RETURN(const absl::Time offer_asked,
                            ReadTime("spec.run_phase.offer_after",
-                                    run.has_offer_after() ? &run.offer_after() : nullptr, now));
+                                    run.has_offer_after() ? &run.offer_after() : nullptr, begin));
   const bool offer_is_given = run.has_offer_after();
-  const absl::Time offer_after = std::max(offer_asked, now);
+  const absl::Time offer_after = std::max(offer_asked, begin);
   absl::Time first_end = offer_after;
   *run.mutable_offer_after() = model::ToProto(offer_after);
   if (run.has_mandatory_after()) {
     WAYBILL_ASSIGN_OR_RETURN(
         const absl::Time mandatory_after,
         model::FromProto("spec.run_phase.mandatory_after", run.mandatory_after()));
-    // "At once" by the caller's clock is a moment before our now, and means at once.
+    // "At once" by the caller's clock is a moment before we begin, and means at once.
     if (offer_is_given && mandatory_after < offer_asked) {
       return absl::InvalidArgumentError(
           "spec.run_phase.mandatory_after: must not be before offer_after");
@@ -214,17 +236,7 @@ absl::Status FillRunDates(absl::Time now, job::v1::RunPhase& run) {
     first_end = std::max(offer_after, mandatory_after);
     *run.mutable_mandatory_after() = model::ToProto(mandatory_after);
   }
-  if (run.never_expires()) {
-    return absl::OkStatus();
-  }
-  WAYBILL_ASSIGN_OR_RETURN(const absl::Time expires_after,
-                           ReadTime("spec.run_phase.expires_after",
-                                    run.has_expires_after() ? &run.expires_after() : nullptr,
-                                    first_end + kDefaultExpiry));
-  *run.mutable_expires_after() = model::ToProto(expires_after);
-  return expires_after > first_end
-             ? absl::OkStatus()
-             : OutOfOrder("spec.run_phase.expires_after", "offer_after, mandatory_after and now");
+  return run.never_expires() ? absl::OkStatus() : FillExpiry(offer_after, first_end, run);
 }
 
 struct Failure {
@@ -330,7 +342,7 @@ absl::Status FillDefaults(absl::Time now, JobSpec& spec) {
   if (deadline <= begin) {
     return OutOfOrder("spec.deadline", "start_after and now");
   }
-  return spec.has_run_phase() ? FillRunDates(now, *spec.mutable_run_phase()) : absl::OkStatus();
+  return spec.has_run_phase() ? FillRunDates(begin, *spec.mutable_run_phase()) : absl::OkStatus();
 }
 
 JobSummary Summarize(const JobEdges& edges) {

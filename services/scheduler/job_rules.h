@@ -22,7 +22,10 @@ inline constexpr absl::Duration kDefaultExpiry = absl::Hours(30 * 24);
 /// A version may be given by this many of its first hex digits, or more.
 inline constexpr int kVersionDigitsMin = 16;
 
-inline constexpr int kCommentBytesMax = 1000;
+/// How many workstations or sites one order may name. What is meant for more takes a group or a
+/// path.
+inline constexpr int kTargetWorkstationsMax = 100'000;
+inline constexpr int kTargetSitesMax = 10'000;
 
 /// Whether `spec` is a legal order whatever the site knows and whatever the time is. Returns
 /// INVALID_ARGUMENT, naming the field, for a value of the wrong form, and FAILED_PRECONDITION for
@@ -35,10 +38,11 @@ inline constexpr int kCommentBytesMax = 1000;
 ///   | REMOVE | not given or default  | none       | absent  | sites, or none: all that hold |
 absl::Status CheckSpec(const job::v1::JobSpec& spec);
 
-/// Fills in what was left out (priority, send phase and dates) and cuts times to microseconds. An
-/// Offer After that has passed becomes `now`. INVALID_ARGUMENT, naming the field, if a date is out
-/// of order: Start After < deadline, Offer After <= Mandatory After < Expires After, and the
-/// deadline and Expires After lie after `now`. `spec` has passed CheckSpec.
+/// Fills in what was left out (priority, send phase and dates) and cuts times to microseconds. The
+/// job begins at Start After, or `now` if that has passed; an Offer After before that becomes that.
+/// INVALID_ARGUMENT, naming the field, if a date is out of order: begin < deadline, begin <= Offer
+/// After <= Mandatory After < Expires After, whether Expires After was given or left out. `spec`
+/// has passed CheckSpec.
 absl::Status FillDefaults(absl::Time now, job::v1::JobSpec& spec);
 
 /// The edges of one running job, counted. A site is closed once it committed (a remove job: and

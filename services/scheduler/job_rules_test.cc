@@ -13,6 +13,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/time/time.h"
 
+#include "common/model/order_rules.h"
 #include "common/model/proto_time.h"
 #include "common/model/states.h"
 #include "common/status/status_matchers.h"
@@ -136,7 +137,8 @@ TEST(CheckSpecTest, NamesTheFieldThatIsWrong) {
       {"spec.type", [](JobSpec& s) { s.set_type(static_cast<job::v1::JobType>(9)); }},
       {"spec.priority", [](JobSpec& s) { s.set_priority(static_cast<job::v1::Priority>(9)); }},
       {"spec.send_phase", [](JobSpec& s) { s.set_send_phase(static_cast<job::v1::SendPhase>(9)); }},
-      {"spec.comment", [](JobSpec& s) { s.set_comment(std::string(kCommentBytesMax + 1, 'x')); }},
+      {"spec.comment",
+       [](JobSpec& s) { s.set_comment(std::string(model::kCommentBytesMax + 1, 'x')); }},
       {"spec.comment", [](JobSpec& s) { s.set_comment("\x1b[2J"); }},
       {"spec.package_id", [](JobSpec& s) { s.set_package_id("../etc"); }},
       {"spec.version", [](JobSpec& s) { s.set_version("0123456789abcde"); }},
@@ -149,6 +151,18 @@ TEST(CheckSpecTest, NamesTheFieldThatIsWrong) {
       {"spec.target.workstations", [](JobSpec& s) { s.mutable_target()->mutable_workstations(); }},
       {"spec.target.workstations",
        [](JobSpec& s) { s.mutable_target()->mutable_workstations()->add_sms_ids("x"); }},
+      {"spec.target.workstations: at most 100000",
+       [](JobSpec& s) {
+         for (int i = 0; i <= kTargetWorkstationsMax; ++i) {
+           s.mutable_target()->mutable_workstations()->add_sms_ids("NYC00001");
+         }
+       }},
+      {"spec.target.sites: at most 10000",
+       [](JobSpec& s) {
+         for (int i = 0; i <= kTargetSitesMax; ++i) {
+           s.mutable_target()->mutable_sites()->add_site_codes("NYC");
+         }
+       }},
       {"spec.target.sites", [](JobSpec& s) { s.mutable_target()->mutable_sites(); }},
       {"spec.target.sites",
        [](JobSpec& s) {
@@ -194,8 +208,29 @@ TEST(FillDefaultsTest, KeepsWhatWasGivenAndLeavesNeverExpiringAlone) {
   spec.mutable_run_phase()->set_never_expires(true);
   ASSERT_THAT(FillDefaults(kNow, spec), IsOk());
   EXPECT_EQ(spec.deadline().seconds(), At(absl::Hours(1) + kDefaultDeadline).seconds());
-  EXPECT_EQ(spec.run_phase().offer_after().seconds(), At({}).seconds());
+  EXPECT_EQ(spec.run_phase().offer_after().seconds(), At(absl::Hours(1)).seconds());
   EXPECT_FALSE(spec.run_phase().has_expires_after());
+}
+
+// Else a job that starts in 40 days is born with offers that expired ten days before.
+TEST(FillDefaultsTest, TheDatesOfTheRunPhaseCountFromStartAfter) {
+  for (const bool offer_is_given : {false, true}) {
+    JobSpec spec = RunJob();
+    *spec.mutable_start_after() = At(absl::Hours(24 * 40));
+    if (offer_is_given) {
+      *spec.mutable_run_phase()->mutable_offer_after() = At(absl::Hours(1));
+    }
+    ASSERT_THAT(FillDefaults(kNow, spec), IsOk());
+    EXPECT_EQ(spec.run_phase().offer_after().seconds(), At(absl::Hours(24 * 40)).seconds());
+    EXPECT_EQ(spec.run_phase().expires_after().seconds(), At(absl::Hours(24 * 70)).seconds());
+  }
+}
+
+TEST(FillDefaultsTest, ALeftOutExpiresAfterIsThirtyDaysAfterOfferAfterWhateverIsMandatory) {
+  JobSpec spec = RunJob();
+  *spec.mutable_run_phase()->mutable_mandatory_after() = At(absl::Hours(24 * 20));
+  ASSERT_THAT(FillDefaults(kNow, spec), IsOk());
+  EXPECT_EQ(spec.run_phase().expires_after().seconds(), At(kDefaultExpiry).seconds());
 }
 
 TEST(FillDefaultsTest, AStartInThePastMeansAtOnceWithAWholeWeekToTheDeadline) {
@@ -225,6 +260,13 @@ TEST(FillDefaultsTest, RefusesDatesOutOfOrder) {
        }},
       {"spec.run_phase.expires_after",
        [](JobSpec& s) { *s.mutable_run_phase()->mutable_expires_after() = At(absl::Hours(-1)); }},
+      {"spec.run_phase.expires_after",
+       [](JobSpec& s) {
+         *s.mutable_start_after() = At(absl::Hours(2));
+         *s.mutable_run_phase()->mutable_expires_after() = At(absl::Hours(1));
+       }},
+      {"spec.run_phase.expires_after",
+       [](JobSpec& s) { *s.mutable_run_phase()->mutable_mandatory_after() = At(kDefaultExpiry); }},
       {"spec.run_phase.expires_after", [](JobSpec& s) {
          *s.mutable_run_phase()->mutable_mandatory_after() = At(absl::Hours(3));
          *s.mutable_run_phase()->mutable_expires_after() = At(absl::Hours(3));

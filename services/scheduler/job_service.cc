@@ -29,6 +29,7 @@
 #include "common/rpc/unary_call.h"
 #include "common/status/status_macros.h"
 #include "services/scheduler/job_store.h"
+#include "services/scheduler/paging.h"
 
 #include "waybill/job/v1/job.pb.h"
 #include "waybill/job/v1/job_service.pb.h"
@@ -45,14 +46,6 @@ constexpr int kTargetsPageMax = 10000;
 
 // A watch spends at most this part of its time with looking.
 constexpr int kWatchRest = 5;
-
-absl::StatusOr<int> PageSize(int asked, int size_default, int size_max) {
-  if (asked < 0 || asked > size_max) {
-    return absl::InvalidArgumentError(
-        absl::StrCat("page_size: expected 1 to ", size_max, ", or 0 for ", size_default));
-  }
-  return asked == 0 ? size_default : asked;
-}
 
 template <typename Enum>
 absl::StatusOr<std::vector<Enum>> States(const google::protobuf::RepeatedField<int>& numbers,
@@ -86,6 +79,15 @@ absl::StatusOr<JobCursor> CursorOf(const std::string& page_token) {
     return absl::InvalidArgumentError("page_token: is not one that an answer gave");
   }
   return JobCursor{absl::FromUnixMicros(microseconds), std::string(parts[1])};
+}
+
+// A watcher is told of each change; the names do not change.
+void LeaveOutNames(job::v1::Target& target) {
+  if (target.has_workstations()) {
+    target.mutable_workstations()->clear_sms_ids();
+  } else if (target.has_sites()) {
+    target.mutable_sites()->clear_site_codes();
+  }
 }
 
 }  // namespace
@@ -140,13 +142,13 @@ absl::StatusOr<job::v1::ListJobTargetsResponse> JobService::ListTargets(
       const std::vector<job::v1::TargetState> states,
       States<job::v1::TargetState>(request.states(), job::v1::TargetState_IsValid));
   WAYBILL_ASSIGN_OR_RETURN(
-      TargetPage page,
+      Page<job::v1::JobTarget> page,
       deps_.store.ListTargets(request.job_id(), states, request.page_token(), page_size));
   job::v1::ListJobTargetsResponse response;
   if (page.has_next) {
-    response.set_next_page_token(page.targets.back().sms_id());
+    response.set_next_page_token(page.elements.back().sms_id());
   }
-  for (job::v1::JobTarget& target : page.targets) {
+  for (job::v1::JobTarget& target : page.elements) {
     *response.add_targets() = std::move(target);
   }
   return response;
@@ -175,6 +177,9 @@ absl::Status JobService::Watch(const job::v1::WatchJobRequest& request,
     const rpc::Stopwatch look;
     job::v1::WatchJobResponse response;
     WAYBILL_ASSIGN_OR_RETURN(*response.mutable_job(), deps_.store.Get(request.job_id()));
+    if (response.job().spec().has_target()) {
+      LeaveOutNames(*response.mutable_job()->mutable_spec()->mutable_target());
+    }
     const bool is_final = model::IsFinal(response.job().state());
     std::string bytes = response.SerializeAsString();  // No maps in it: equal jobs, equal bytes.
     if (bytes != sent && !sink.Write(std::move(response))) {

@@ -363,21 +363,24 @@ class Watch {
 
   // The state that comes next; UNSPECIFIED once the stream has ended.
   job::v1::JobState Next() {
-    job::v1::WatchJobResponse response;
-    return reader_->Read(&response) ? response.job().state() : job::v1::JOB_STATE_UNSPECIFIED;
+    return reader_->Read(&last_) ? last_.job().state() : job::v1::JOB_STATE_UNSPECIFIED;
   }
+  const job::v1::Job& last() const { return last_.job(); }
   absl::Status Finish() { return rpc::FromGrpcStatus(reader_->Finish()); }
   void Leave() { context_.TryCancel(); }
 
  private:
   grpc::ClientContext context_;
   std::unique_ptr<grpc::ClientReader<job::v1::WatchJobResponse>> reader_;
+  job::v1::WatchJobResponse last_;
 };
 
 TEST_F(JobServiceTest, AWatchShowsEachChangeAndEndsAtAFinalState) {
   ASSERT_THAT(Submit("r1", ShareSpec({"NYC"})), IsOk());
   Watch watch(*stub_, "CEN00001");
   EXPECT_EQ(watch.Next(), job::v1::JOB_STATE_PENDING);
+  EXPECT_EQ(watch.last().spec().target().sites().count(), 1);
+  EXPECT_TRUE(watch.last().spec().target().sites().site_codes().empty()) << "said once by GetJob";
   site_.db.Execute("UPDATE waybill.job SET state = 2");
   EXPECT_EQ(watch.Next(), job::v1::JOB_STATE_ACTIVE);
   site_.db.Execute("UPDATE waybill.job SET state = 3, reason = 'UNREACHABLE: x'");

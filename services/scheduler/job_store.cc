@@ -21,10 +21,12 @@
 #include "common/jobdb/database_query.h"
 #include "common/jobdb/parameters.h"
 #include "common/model/machine_path.h"
+#include "common/model/order_rules.h"
 #include "common/model/proto_time.h"
 #include "common/model/states.h"
 #include "common/status/status_macros.h"
 #include "services/scheduler/job_rules.h"
+#include "services/scheduler/registration_rules.h"
 
 #include "scheduler_sql.h"
 #include "waybill/job/v1/job.pb.h"
@@ -36,10 +38,6 @@ using job::v1::Job;
 using job::v1::JobSpec;
 using job::v1::Target;
 
-// How many unknown names an error lists.
-constexpr int kNamesShownMax = 5;
-
-constexpr int kVersionDigits = 64;
 constexpr std::int16_t kWorkstationGroup = 1;  // GroupKind's numbers.
 constexpr std::int16_t kServerGroup = 2;
 
@@ -62,6 +60,7 @@ void ReadTarget(const pqxx::row& row, Target& target) {
   switch (row["target_kind"].as<int>()) {
     case Target::kWorkstations:
       target.mutable_workstations()->mutable_sms_ids()->Add(names.begin(), names.end());
+      target.mutable_workstations()->set_count(row["target_count"].as<std::int64_t>());
       break;
     case Target::kMachineGroup:
       target.set_machine_group(names.empty() ? std::string() : names[0]);
@@ -71,6 +70,7 @@ void ReadTarget(const pqxx::row& row, Target& target) {
       break;
     case Target::kSites:
       target.mutable_sites()->mutable_site_codes()->Add(names.begin(), names.end());
+      target.mutable_sites()->set_count(row["target_count"].as<std::int64_t>());
       break;
     default:
       break;
@@ -200,22 +200,19 @@ std::vector<std::string> TargetNames(const Target& target) {
   return {};
 }
 
-absl::Status UnknownNames(absl::string_view field, absl::string_view noun,
-                          std::vector<std::string> names, absl::string_view what_to_do) {
-  const bool more = names.size() > kNamesShownMax;
-  names.resize(more ? kNamesShownMax : names.size());
-  return absl::NotFoundError(absl::StrCat(field, ": no ", noun, " ", absl::StrJoin(names, ", "),
-                                          more ? " and others" : "", " here; ", what_to_do));
+// OK if `names` is empty.
+absl::Status Unknown(absl::string_view field, absl::string_view noun,
+                     const std::vector<std::string>& names, absl::string_view what_to_do) {
+  return names.empty() ? absl::OkStatus()
+                       : absl::NotFoundError(absl::StrCat(
+                             field, ": ", NoSuch(noun, names).message(), "; ", what_to_do));
 }
 
 absl::Status CheckSitesKnown(pqxx::transaction_base& work, absl::string_view field,
                              const std::vector<std::string>& site_codes) {
-  std::vector<std::string> unknown =
-      jobdb::Query(work, sql::kListUnknownSites, ReadText, site_codes, kNamesShownMax + 1);
-  return unknown.empty() ? absl::OkStatus()
-                         : UnknownNames(field, "site", std::move(unknown),
-                                        "look at `waybill site tree`, or register it with "
-                                        "`waybill site put` at its parent");
+  return Unknown(field, "site", jobdb::Query(work, sql::kFindUnknownSites, ReadText, site_codes),
+                 "look at `waybill site tree`, or register it with `waybill site put` at its "
+                 "parent");
 }
 
 absl::Status CheckGroup(pqxx::transaction_base& work, absl::string_view field,
@@ -238,15 +235,11 @@ absl::Status CheckGroup(pqxx::transaction_base& work, absl::string_view field,
 
 absl::Status CheckTargetKnown(pqxx::transaction_base& work, const Target& target) {
   switch (target.kind_case()) {
-    case Target::kWorkstations: {
-      std::vector<std::string> unknown = jobdb::Query(work, sql::kListUnknownWorkstations, ReadText,
-                                                      TargetNames(target), kNamesShownMax + 1);
-      return unknown.empty()
-                 ? absl::OkStatus()
-                 : UnknownNames("spec.target.workstations", "workstation", std::move(unknown),
-                                "look at `waybill workstation list`, or register it "
-                                "at its site");
-    }
+    case Target::kWorkstations:
+      return Unknown(
+          "spec.target.workstations", "workstation",
+          jobdb::Query(work, sql::kFindUnknownWorkstations, ReadText, TargetNames(target)),
+          "look at `waybill workstation list`, or register it at its site");
     case Target::kMachineGroup:
       return CheckGroup(work, "spec.target.machine_group", target.machine_group(),
                         kWorkstationGroup);
@@ -294,7 +287,7 @@ absl::Status SettleVersion(pqxx::transaction_base& work, JobSpec& spec) {
   if (found.size() > 1) {
     return absl::InvalidArgumentError(absl::StrCat("spec.version: ", spec.version(),
                                                    " fits several versions; give all ",
-                                                   kVersionDigits, " digits"));
+                                                   model::kVersionDigits, " digits"));
   }
   spec.set_version(found[0]);
   return absl::OkStatus();
@@ -447,19 +440,18 @@ absl::StatusOr<std::vector<Job>> JobStore::List(const std::vector<job::v1::JobSt
                       count_max);
 }
 
-absl::StatusOr<TargetPage> JobStore::ListTargets(const std::string& job_id,
-                                                 const std::vector<job::v1::TargetState>& states,
-                                                 const std::string& after_sms_id, int count_max) {
-  TargetPage page;
+absl::StatusOr<Page<job::v1::JobTarget>> JobStore::ListTargets(
+    const std::string& job_id, const std::vector<job::v1::TargetState>& states,
+    const std::string& after_sms_id, int count_max) {
+  Page<job::v1::JobTarget> page;
   WAYBILL_RETURN_IF_ERROR(
       database_.Run(sql::kListJobTargets, [&](pqxx::transaction_base& work) -> absl::Status {
-        for (PagedTarget& row :
-             jobdb::Query(work, sql::kListJobTargets, ReadJobTarget, job_id, after_sms_id, states,
-                          count_max, kTargetPageBytesMax)) {
+        for (PagedTarget& row : jobdb::Query(work, sql::kListJobTargets, ReadJobTarget, job_id,
+                                             after_sms_id, states, count_max, kPageBytesMax)) {
           page.has_next = row.has_next;
-          page.targets.push_back(std::move(row.target));
+          page.elements.push_back(std::move(row.target));
         }
-        if (page.targets.empty() && !jobdb::FindOne(work, sql::kGetJob, ReadText, job_id)) {
+        if (page.elements.empty() && !jobdb::FindOne(work, sql::kGetJob, ReadText, job_id)) {
           return NoSuchJob(job_id);
         }
         return absl::OkStatus();
@@ -480,6 +472,7 @@ absl::Status JobStore::Cancel(const std::string& job_id, const std::string& reas
       return absl::OkStatus();
     }
     jobdb::Execute(work, sql::kCancelJob, job_id, reason);
+    jobdb::Execute(work, sql::kLockOpenSends, job_id);
     jobdb::Execute(work, sql::kQueueCancels, job_id);
     jobdb::Execute(work, sql::kEndOlderSends, job_id, reason);
     jobdb::Execute(work, sql::kCloseUnreachedSites, reason, job_id);

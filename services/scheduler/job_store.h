@@ -9,6 +9,7 @@
 #include "absl/time/time.h"
 
 #include "common/jobdb/database.h"
+#include "services/scheduler/paging.h"
 
 #include "waybill/job/v1/job.pb.h"
 
@@ -22,21 +23,12 @@ struct JobCursor {
   friend bool operator==(const JobCursor&, const JobCursor&) = default;
 };
 
-struct TargetPage {
-  std::vector<job::v1::JobTarget> targets;
-  bool has_next = false;  ///< More follow the last one.
-};
-
 /// The jobs of a site as administrators order, see and cancel them.
 ///
 /// Each method is one atomic step. Times are compared with the database's clock. Besides what each
 /// method says, all return the errors of jobdb::Database::Run. Thread-safe.
 class JobStore {
  public:
-  /// A page of targets ends after about this many bytes of reasons and outputs, so that it fits
-  /// into a message.
-  static constexpr int kTargetPageBytesMax = 3 << 20;
-
   /// Borrows `database`.
   explicit JobStore(jobdb::Database& database) : database_(database) {}
 
@@ -53,16 +45,17 @@ class JobStore {
   /// With sites and servers. NOT_FOUND if there is none.
   absl::StatusOr<job::v1::Job> Get(const std::string& job_id);
 
-  /// At most `count_max` jobs after `after`, newest first, without their sites; only those in
-  /// `states` unless it is empty.
+  /// At most `count_max` jobs after `after`, newest first, without their sites and with the count
+  /// of the workstations or sites that were named instead of their names; only those in `states`
+  /// unless it is empty.
   absl::StatusOr<std::vector<job::v1::Job>> List(const std::vector<job::v1::JobState>& states,
                                                  const JobCursor& after, int count_max);
 
   /// At most `count_max` workstations after `after_sms_id`, by SMS ID; only those in `states`
   /// unless it is empty. NOT_FOUND if there is no such job.
-  absl::StatusOr<TargetPage> ListTargets(const std::string& job_id,
-                                         const std::vector<job::v1::TargetState>& states,
-                                         const std::string& after_sms_id, int count_max);
+  absl::StatusOr<Page<job::v1::JobTarget>> ListTargets(
+      const std::string& job_id, const std::vector<job::v1::TargetState>& states,
+      const std::string& after_sms_id, int count_max);
 
   /// Begins to stop a job. A pending one is CANCELLED at once. Otherwise it is CANCELLING: a cancel
   /// is queued for each neighbour that was ever tried, older sends end, and sites that were never

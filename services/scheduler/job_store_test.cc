@@ -137,8 +137,8 @@ TEST_F(JobStoreTest, NamesWhatIsUnknownAndWhatToDo) {
   spec = RunSpec("NYC|*|*");
   spec.mutable_run_phase()->set_command("remove");
   ExpectRefused(spec, kNotFound, "has no command \"remove\"; it has install");
-  ExpectRefused(RunSpec("XXX|*|*"), kNotFound, "no site XXX here");
-  ExpectRefused(ShareSpec({"NYC", "YYY"}), kNotFound, "no site YYY here");
+  ExpectRefused(RunSpec("XXX|*|*"), kNotFound, "no such site: XXX");
+  ExpectRefused(ShareSpec({"NYC", "YYY"}), kNotFound, "no such site: YYY");
   spec = RunSpec("NYC|*|*");
   spec.mutable_target()->set_machine_group("Laptops");
   ExpectRefused(spec, kNotFound, "no group \"Laptops\"");
@@ -146,7 +146,7 @@ TEST_F(JobStoreTest, NamesWhatIsUnknownAndWhatToDo) {
   ExpectRefused(spec, absl::StatusCode::kInvalidArgument, "is a group of servers");
   spec.mutable_target()->mutable_workstations()->add_sms_ids("NYC00001");
   spec.mutable_target()->mutable_workstations()->add_sms_ids("NYC77777");
-  ExpectRefused(spec, kNotFound, "no workstation NYC77777 here");
+  ExpectRefused(spec, kNotFound, "no such workstation: NYC77777");
   spec = ShareSpec({"NYC"});
   spec.mutable_distribute_phase()->set_server_group("PCs");
   ExpectRefused(spec, absl::StatusCode::kInvalidArgument, "is a group of workstations");
@@ -247,24 +247,44 @@ class JobTargetsTest : public JobStoreTest {
 TEST_F(JobTargetsTest, ListsWorkstationsWithTheirNamesAndResults) {
   const auto page = store_.ListTargets("CEN00001", {}, "NYC00001", 2);
   ASSERT_THAT(page, IsOk());
-  ASSERT_EQ(page->targets.size(), 2u);
+  ASSERT_EQ(page->elements.size(), 2u);
   EXPECT_TRUE(page->has_next);
-  const job::v1::JobTarget& target = page->targets[0];
+  const job::v1::JobTarget& target = page->elements[0];
   EXPECT_EQ(target.sms_id() + target.host_name() + target.domain() + target.output(),
             "NYC00002pc2SALEShello");
   EXPECT_EQ(target.exit_code(), 7);
   EXPECT_EQ(target.run_duration().nanos(), 500'000'000);
   EXPECT_FALSE(store_.ListTargets("CEN00001", {}, "NYC00003", 2)->has_next);
   EXPECT_TRUE(
-      store_.ListTargets("CEN00001", {job::v1::TARGET_STATE_FAILED}, "", 2)->targets.empty());
+      store_.ListTargets("CEN00001", {job::v1::TARGET_STATE_FAILED}, "", 2)->elements.empty());
 }
 
 TEST_F(JobTargetsTest, EndsAPageBeforeItOutgrowsAMessage) {
   site_.db.Execute("UPDATE waybill.job_target SET output = repeat('x', 2000000)");
   const auto page = store_.ListTargets("CEN00001", {}, "", 100);
   ASSERT_THAT(page, IsOk());
-  EXPECT_EQ(page->targets.size(), 2u);
+  EXPECT_EQ(page->elements.size(), 2u);
   EXPECT_TRUE(page->has_next);
+}
+
+TEST_F(JobStoreTest, AListCountsTheWorkstationsAndSitesThatWereNamed) {
+  JobSpec run = RunSpec("");
+  for (const char* sms_id : {"NYC00001", "NYC00002"}) {
+    run.mutable_target()->mutable_workstations()->add_sms_ids(sms_id);
+  }
+  const Job named = Submitted("r1", run);
+  EXPECT_EQ(named.spec().target().workstations().sms_ids_size(), 2);
+  EXPECT_EQ(named.spec().target().workstations().count(), 2);
+  Submitted("r2", ShareSpec({"NYC", "BOS"}));
+  Submitted("r3", RunSpec("NYC|*|*"));
+  const auto jobs = store_.List({}, JobCursor(), 10);
+  ASSERT_THAT(jobs, IsOk());
+  ASSERT_EQ(jobs->size(), 3u);
+  EXPECT_EQ((*jobs)[0].spec().target().machine_path(), "NYC|*|*");
+  EXPECT_EQ((*jobs)[1].spec().target().sites().count(), 2);
+  EXPECT_TRUE((*jobs)[1].spec().target().sites().site_codes().empty());
+  EXPECT_EQ((*jobs)[2].spec().target().workstations().count(), 2);
+  EXPECT_TRUE((*jobs)[2].spec().target().workstations().sms_ids().empty());
 }
 
 class JobCancelTest : public JobStoreTest {
@@ -311,6 +331,17 @@ TEST_F(JobCancelTest, ARunningJobTellsNeighboursThatWereTriedAndClosesTheOthers)
             "BOS7 LAB7 NYC3");
   EXPECT_EQ(site_.Joined("SELECT sms_id || ':' || state FROM waybill.job_target ORDER BY sms_id"),
             "BOS00001:11 LAB00001:11 NYC00001:1 NYC00002:1 NYC00003:1 NYC00004:1");
+}
+
+// Else the child would run a job of whose cancel it is never told.
+TEST_F(JobCancelTest, ANeighbourWhoseRequestIsBeingClaimedJustNowIsToldOfTheCancel) {
+  Activate();
+  site_.db.WhileOpen(
+      "UPDATE waybill.send_request SET state = 3, fence = fence + 1 WHERE site_code = 'BOS'",
+      [&] { EXPECT_THAT(store_.Cancel("CEN00001", "CANCELLED: x"), IsOk()); });
+  EXPECT_EQ(site_.Joined("SELECT site_code || revision || ':' || state FROM waybill.send_request"
+                         " WHERE site_code = 'BOS' ORDER BY revision"),
+            "BOS1:7 BOS2:2");
 }
 
 TEST_F(JobCancelTest, RefusesAJobThatHasEndedOrBelongsToAnotherSite) {

@@ -1,6 +1,7 @@
 #include "services/scheduler/package_service.h"
 
 #include <atomic>
+#include <cstdint>
 #include <functional>
 #include <string>
 #include <utility>
@@ -11,9 +12,13 @@
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
+#include "absl/strings/numbers.h"
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_split.h"
 #include "absl/time/time.h"
 
 #include "common/model/ids.h"
+#include "common/model/order_rules.h"
 #include "common/rpc/call_context.h"
 #include "common/rpc/stream.h"
 #include "common/rpc/stream_calls.h"
@@ -21,12 +26,67 @@
 #include "common/status/status_macros.h"
 #include "services/scheduler/import_files.h"
 #include "services/scheduler/package_store.h"
+#include "services/scheduler/paging.h"
 #include "services/scheduler/registration_rules.h"
 
 namespace waybill::scheduler {
 namespace {
 
 constexpr absl::Duration kProgressInterval = absl::Milliseconds(500);
+constexpr int kPageDefault = 100;
+constexpr int kPageMax = 1000;
+constexpr int kLocationsPageDefault = 1000;
+constexpr int kLocationsPageMax = 10'000;
+
+absl::Status NoPageToken() {
+  return absl::InvalidArgumentError("page_token: is not one that an answer gave");
+}
+
+// "<microseconds>.<version>" of the last row of a page.
+std::string PageToken(const package::v1::PackageVersion& last) {
+  const std::int64_t microseconds =
+      last.create_time().seconds() * 1'000'000 + last.create_time().nanos() / 1000;
+  return absl::StrCat(microseconds, ".", last.version());
+}
+
+absl::StatusOr<VersionCursor> VersionCursorOf(const std::string& page_token) {
+  if (page_token.empty()) {
+    return VersionCursor();
+  }
+  const std::vector<std::string> parts = absl::StrSplit(page_token, '.');
+  std::int64_t microseconds = 0;
+  if (parts.size() != 2 || !absl::SimpleAtoi(parts[0], &microseconds) ||
+      !model::CheckVersion("page_token", parts[1]).ok()) {
+    return NoPageToken();
+  }
+  return VersionCursor{absl::FromUnixMicros(microseconds), parts[1]};
+}
+
+// "<site>|<kind>|<server>|<version>" of the last row of a page.
+std::string PageToken(const package::v1::Location& last) {
+  return absl::StrCat(last.site_code(), "|", static_cast<int>(last.kind()), "|", last.server_name(),
+                      "|", last.version());
+}
+
+absl::StatusOr<package::v1::Location> LocationCursorOf(const std::string& page_token) {
+  package::v1::Location cursor;
+  if (page_token.empty()) {
+    return cursor;
+  }
+  const std::vector<std::string> parts = absl::StrSplit(page_token, '|');
+  int kind = 0;
+  if (parts.size() != 4 || !absl::SimpleAtoi(parts[1], &kind) ||
+      !model::CheckSiteCode("page_token", parts[0]).ok() ||
+      !(parts[2].empty() || model::CheckHostName("page_token", parts[2]).ok()) ||
+      !model::CheckVersion("page_token", parts[3]).ok()) {
+    return NoPageToken();
+  }
+  cursor.set_site_code(parts[0]);
+  cursor.set_kind(static_cast<package::v1::LocationKind>(kind));
+  cursor.set_server_name(parts[2]);
+  cursor.set_version(parts[3]);
+  return cursor;
+}
 
 package::v1::ImportVersionResponse ToResponse(const ImportState& state) {
   package::v1::ImportVersionResponse response;
@@ -82,10 +142,19 @@ absl::StatusOr<package::v1::GetPackageResponse> PackageService::HandleGetPackage
 }
 
 absl::StatusOr<package::v1::ListPackagesResponse> PackageService::HandleListPackages(
-    const package::v1::ListPackagesRequest& /*request*/, const rpc::CallContext& /*call*/) {
-  WAYBILL_ASSIGN_OR_RETURN(std::vector<package::v1::Package> packages, deps_.packages.List());
+    const package::v1::ListPackagesRequest& request, const rpc::CallContext& /*call*/) {
+  WAYBILL_ASSIGN_OR_RETURN(const int page_size,
+                           PageSize(request.page_size(), kPageDefault, kPageMax));
+  if (!request.page_token().empty()) {
+    WAYBILL_RETURN_IF_ERROR(model::CheckPackageId("page_token", request.page_token()));
+  }
+  WAYBILL_ASSIGN_OR_RETURN(Page<package::v1::Package> page,
+                           deps_.packages.List(request.page_token(), page_size));
   package::v1::ListPackagesResponse response;
-  for (package::v1::Package& package : packages) {
+  if (page.has_next) {
+    response.set_next_page_token(page.elements.back().package_id());
+  }
+  for (package::v1::Package& package : page.elements) {
     *response.add_packages() = std::move(package);
   }
   return response;
@@ -116,10 +185,16 @@ absl::Status PackageService::HandleImportVersion(
 absl::StatusOr<package::v1::ListVersionsResponse> PackageService::HandleListVersions(
     const package::v1::ListVersionsRequest& request, const rpc::CallContext& /*call*/) {
   WAYBILL_RETURN_IF_ERROR(model::CheckPackageId("package_id", request.package_id()));
-  WAYBILL_ASSIGN_OR_RETURN(std::vector<package::v1::PackageVersion> versions,
-                           deps_.packages.ListVersions(request.package_id()));
+  WAYBILL_ASSIGN_OR_RETURN(const int page_size,
+                           PageSize(request.page_size(), kPageDefault, kPageMax));
+  WAYBILL_ASSIGN_OR_RETURN(const VersionCursor after, VersionCursorOf(request.page_token()));
+  WAYBILL_ASSIGN_OR_RETURN(Page<package::v1::PackageVersion> page,
+                           deps_.packages.ListVersions(request.package_id(), after, page_size));
   package::v1::ListVersionsResponse response;
-  for (package::v1::PackageVersion& version : versions) {
+  if (page.has_next) {
+    response.set_next_page_token(PageToken(page.elements.back()));
+  }
+  for (package::v1::PackageVersion& version : page.elements) {
     *response.add_versions() = std::move(version);
   }
   return response;
@@ -128,10 +203,17 @@ absl::StatusOr<package::v1::ListVersionsResponse> PackageService::HandleListVers
 absl::StatusOr<package::v1::ListLocationsResponse> PackageService::HandleListLocations(
     const package::v1::ListLocationsRequest& request, const rpc::CallContext& /*call*/) {
   WAYBILL_RETURN_IF_ERROR(model::CheckPackageId("package_id", request.package_id()));
-  WAYBILL_ASSIGN_OR_RETURN(std::vector<package::v1::Location> locations,
-                           deps_.packages.ListLocations(request.package_id()));
+  WAYBILL_ASSIGN_OR_RETURN(const int page_size,
+                           PageSize(request.page_size(), kLocationsPageDefault, kLocationsPageMax));
+  WAYBILL_ASSIGN_OR_RETURN(const package::v1::Location after,
+                           LocationCursorOf(request.page_token()));
+  WAYBILL_ASSIGN_OR_RETURN(Page<package::v1::Location> page,
+                           deps_.packages.ListLocations(request.package_id(), after, page_size));
   package::v1::ListLocationsResponse response;
-  for (package::v1::Location& location : locations) {
+  if (page.has_next) {
+    response.set_next_page_token(PageToken(page.elements.back()));
+  }
+  for (package::v1::Location& location : page.elements) {
     *response.add_locations() = std::move(location);
   }
   return response;

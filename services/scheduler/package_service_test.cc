@@ -202,6 +202,78 @@ TEST_F(PackageServiceTest, VersionsAndLocationsAreListed) {
   EXPECT_THAT(Import(answers, "BOS00002"), StatusIs(StatusCode::kNotFound));
 }
 
+TEST_F(PackageServiceTest, ListsPageAndTheirTokensLeadOn) {
+  for (const char* name : {"a", "b", "c"}) {
+    ASSERT_THAT(Create(CreateRequest(name)), IsOk());
+  }
+  db.Execute(
+      "INSERT INTO waybill.package_version (package_id, version, content_digest, entry_count,"
+      " file_count, plain_bytes, stored_bytes, manifest_bytes)"
+      " SELECT 'BOS00001', decode(repeat('0' || n, 32), 'hex'), decode(repeat('00', 32), 'hex'),"
+      " 1, 1, 1, 1, 1 FROM generate_series(1, 3) n;"
+      "INSERT INTO waybill.location (site_code, server_name, package_id, version, drive, directory,"
+      " plain_bytes) VALUES ('BOS', 'DS1.x', 'BOS00001', decode(repeat('01', 32), 'hex'), 'c',"
+      " '/c', 1)");
+  std::vector<std::string> found;
+  package::v1::ListPackagesRequest known;
+  package::v1::ListVersionsRequest versions;
+  package::v1::ListLocationsRequest locations;
+  known.set_page_size(1);
+  versions.set_page_size(1);
+  versions.set_package_id("BOS00001");
+  locations.set_page_size(1);
+  locations.set_package_id("BOS00001");
+  do {
+    const auto page = service.HandleListPackages(known, call);
+    ASSERT_THAT(page, IsOk());
+    found.push_back(page->packages(0).name());
+    known.set_page_token(page->next_page_token());
+  } while (!known.page_token().empty());
+  do {
+    const auto page = service.HandleListVersions(versions, call);
+    ASSERT_THAT(page, IsOk());
+    found.push_back(page->versions(0).version().substr(0, 2));
+    versions.set_page_token(page->next_page_token());
+  } while (!versions.page_token().empty());
+  do {
+    const auto page = service.HandleListLocations(locations, call);
+    ASSERT_THAT(page, IsOk());
+    found.push_back(page->locations(0).server_name() + page->locations(0).version().substr(0, 2));
+    locations.set_page_token(page->next_page_token());
+  } while (!locations.page_token().empty());
+  EXPECT_THAT(found,
+              testing::ElementsAre("a", "b", "c", "01", "02", "03", "01", "02", "03", "DS1.x01"));
+}
+
+TEST_F(PackageServiceTest, ABadPageIsRefused) {
+  package::v1::ListPackagesRequest known;
+  package::v1::ListVersionsRequest versions;
+  package::v1::ListLocationsRequest locations;
+  versions.set_package_id("BOS00001");
+  locations.set_package_id("BOS00001");
+  known.set_page_size(1001);
+  versions.set_page_size(-1);
+  locations.set_page_size(10'001);
+  const auto expect_all_refused = [&](const char* field) {
+    for (const absl::Status& status : {service.HandleListPackages(known, call).status(),
+                                       service.HandleListVersions(versions, call).status(),
+                                       service.HandleListLocations(locations, call).status()}) {
+      EXPECT_THAT(status, StatusIs(StatusCode::kInvalidArgument));
+      EXPECT_THAT(std::string(status.message()), testing::StartsWith(field));
+    }
+  };
+  expect_all_refused("page_size");
+  known.set_page_size(0);
+  versions.set_page_size(0);
+  locations.set_page_size(0);
+  for (const char* token : {"x", "1.2", "BOS|2|DS1|zz", "||||"}) {
+    known.set_page_token(token);
+    versions.set_page_token(token);
+    locations.set_page_token(token);
+    expect_all_refused("page_token");
+  }
+}
+
 TEST_F(PackageServiceTest, AnAdministratorImportsOverTlsAndAWorkstationMayNot) {
   rpc::TestCertificates certificates;
   const rpc::Identity scheduler = {rpc::Role::kService, "BOS", "scheduler"};

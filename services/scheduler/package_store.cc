@@ -30,7 +30,6 @@ namespace waybill::scheduler {
 namespace {
 
 constexpr std::int64_t kPackageNumberMax = 99'999;  // A package id has five digits.
-constexpr int kVersionsListed = 10'000;
 
 std::string Text(const pqxx::field& field) {
   return field.as<std::string>();
@@ -100,16 +99,23 @@ package::v1::Location LocationFromRow(const pqxx::row& row) {
   return location;
 }
 
+// Reads rows into `page`, whose statement has the column has_next.
+template <typename T>
+auto IntoPage(Page<T>& page, T (*from_row)(const pqxx::row&)) {
+  return [&page, from_row](const pqxx::row& row) {
+    page.elements.push_back(from_row(row));
+    page.has_next = row["has_next"].as<bool>();
+    return true;
+  };
+}
+
 UsedDirectory UsedFromRow(const pqxx::row& row) {
   return {.owner = Text(row["owner"]), .directory = Text(row["directory"])};
 }
 
 using Filter = std::optional<std::string>;
 
-std::vector<package::v1::Package> ReadPackages(pqxx::transaction_base& work, const Filter& id,
-                                               const Filter& name, const Filter& request_id) {
-  std::vector<package::v1::Package> packages =
-      jobdb::Query(work, sql::kListPackages, PackageFromRow, id, name, request_id);
+void AddCommands(pqxx::transaction_base& work, std::vector<package::v1::Package>& packages) {
   std::map<std::string, package::v1::Package*> by_id;
   std::vector<std::string> ids;
   for (package::v1::Package& package : packages) {
@@ -120,6 +126,14 @@ std::vector<package::v1::Package> ReadPackages(pqxx::transaction_base& work, con
        jobdb::Query(work, sql::kListPackageCommands, CommandFromRow, ids)) {
     *by_id.at(package_id)->add_commands() = std::move(command);
   }
+}
+
+// The only one that fits, or none.
+std::vector<package::v1::Package> ReadPackages(pqxx::transaction_base& work, const Filter& id,
+                                               const Filter& name, const Filter& request_id) {
+  std::vector<package::v1::Package> packages = jobdb::Query(
+      work, sql::kListPackages, PackageFromRow, id, name, request_id, "", 1, kPageBytesMax);
+  AddCommands(work, packages);
   return packages;
 }
 
@@ -224,26 +238,50 @@ absl::StatusOr<package::v1::Package> PackageStore::GetByName(const std::string& 
                           : std::move(packages.front());
 }
 
-absl::StatusOr<std::vector<package::v1::Package>> PackageStore::List() {
-  return Read(std::nullopt, std::nullopt);
+absl::StatusOr<Page<package::v1::Package>> PackageStore::List(const std::string& after_package_id,
+                                                              int count) {
+  Page<package::v1::Package> page;
+  WAYBILL_RETURN_IF_ERROR(database_.Run(sql::kListPackages, [&](pqxx::transaction_base& work) {
+    page = {};
+    const Filter any;
+    jobdb::Query(work, sql::kListPackages, IntoPage(page, PackageFromRow), any, any, any,
+                 after_package_id, count, kPageBytesMax);
+    AddCommands(work, page.elements);
+    return absl::OkStatus();
+  }));
+  return page;
 }
 
-absl::StatusOr<std::vector<package::v1::PackageVersion>> PackageStore::ListVersions(
-    const std::string& package_id) {
+absl::StatusOr<Page<package::v1::PackageVersion>> PackageStore::ListVersions(
+    const std::string& package_id, const VersionCursor& after, int count) {
   WAYBILL_RETURN_IF_ERROR(GetById(package_id).status());
-  return jobdb::Query(database_, sql::kListVersions, VersionFromRow, package_id, kVersionsListed);
+  Page<package::v1::PackageVersion> page;
+  const std::string version = absl::HexStringToBytes(after.version);
+  WAYBILL_RETURN_IF_ERROR(
+      jobdb::Query(database_, sql::kListVersions, IntoPage(page, VersionFromRow), package_id,
+                   after.create_time, jobdb::Bytes{version}, count, kPageBytesMax)
+          .status());
+  return page;
 }
 
 absl::StatusOr<std::optional<package::v1::PackageVersion>> PackageStore::FindNewestVersion(
     const std::string& package_id) {
-  return jobdb::FindOne(database_, sql::kListVersions, VersionFromRow, package_id, 1);
+  return jobdb::FindOne(database_, sql::kListVersions, VersionFromRow, package_id,
+                        absl::InfiniteFuture(), jobdb::Bytes{""}, 1, kPageBytesMax);
 }
 
-absl::StatusOr<std::vector<package::v1::Location>> PackageStore::ListLocations(
-    const std::string& package_id) {
+absl::StatusOr<Page<package::v1::Location>> PackageStore::ListLocations(
+    const std::string& package_id, const package::v1::Location& after, int count) {
   WAYBILL_RETURN_IF_ERROR(GetById(package_id).status());
-  return jobdb::Query(database_, sql::kListLocations, LocationFromRow, package_id,
-                      package::v1::LOCATION_KIND_STORE, package::v1::LOCATION_KIND_SERVER);
+  Page<package::v1::Location> page;
+  const std::string version = absl::HexStringToBytes(after.version());
+  WAYBILL_RETURN_IF_ERROR(
+      jobdb::Query(database_, sql::kListLocations, IntoPage(page, LocationFromRow), package_id,
+                   package::v1::LOCATION_KIND_STORE, package::v1::LOCATION_KIND_SERVER,
+                   after.site_code(), static_cast<int>(after.kind()), after.server_name(),
+                   jobdb::Bytes{version}, count, kPageBytesMax)
+          .status());
+  return page;
 }
 
 absl::StatusOr<ImportLease> PackageStore::TakeImportLease(const std::string& package_id,

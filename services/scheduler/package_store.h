@@ -13,6 +13,7 @@
 
 #include "common/content/digest.h"
 #include "common/jobdb/database.h"
+#include "services/scheduler/paging.h"
 
 #include "waybill/package/v1/package.pb.h"
 
@@ -40,6 +41,12 @@ struct ImportLease {
   std::string pin_id;
 };
 
+/// Where a page of versions begins: behind this one in the order "newest first".
+struct VersionCursor {
+  absl::Time create_time = absl::InfiniteFuture();
+  std::string version = {};  ///< Hex.
+};
+
 /// Packages, their versions and where they stand, in the job database.
 ///
 /// Each method is one atomic step, durable when it returns. Besides what each method says, all
@@ -59,16 +66,23 @@ class PackageStore {
   /// NOT_FOUND. By name only what was created here is found.
   absl::StatusOr<package::v1::Package> GetById(const std::string& package_id);
   absl::StatusOr<package::v1::Package> GetByName(const std::string& name);
-  absl::StatusOr<std::vector<package::v1::Package>> List();
 
-  /// Those whose content this site holds, newest first. NOT_FOUND: no such package.
-  absl::StatusOr<std::vector<package::v1::PackageVersion>> ListVersions(
-      const std::string& package_id);
+  /// Up to `count` behind `after_package_id`, by id.
+  absl::StatusOr<Page<package::v1::Package>> List(const std::string& after_package_id, int count);
+
+  /// Up to `count` behind `after` of those whose content this site holds, newest first. NOT_FOUND:
+  /// no such package.
+  absl::StatusOr<Page<package::v1::PackageVersion>> ListVersions(const std::string& package_id,
+                                                                 const VersionCursor& after,
+                                                                 int count);
   absl::StatusOr<std::optional<package::v1::PackageVersion>> FindNewestVersion(
       const std::string& package_id);
 
-  /// Stores first, then servers, by site. NOT_FOUND: no such package.
-  absl::StatusOr<std::vector<package::v1::Location>> ListLocations(const std::string& package_id);
+  /// Up to `count` behind `after`, which has site, kind, server and version: by site, its store
+  /// first. NOT_FOUND: no such package.
+  absl::StatusOr<Page<package::v1::Location>> ListLocations(const std::string& package_id,
+                                                            const package::v1::Location& after,
+                                                            int count);
 
   // Importing; see Importer. --------------------------------------------------------------------
 

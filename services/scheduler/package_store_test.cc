@@ -10,6 +10,7 @@
 #include "absl/time/time.h"
 
 #include "common/content/digest.h"
+#include "common/model/proto_time.h"
 #include "common/status/status_matchers.h"
 #include "services/scheduler/registry_fixture_test.h"
 
@@ -72,7 +73,7 @@ TEST(PackageStoreTest, ARepeatedRequestReturnsTheFirstPackage) {
   const auto again = registry.packages.Create("r1", MakePackage("other", "/src/other"));
   ASSERT_THAT(again, IsOk());
   EXPECT_EQ(again->SerializeAsString(), first->SerializeAsString());
-  EXPECT_EQ(registry.packages.List()->size(), 1U);
+  EXPECT_EQ(registry.packages.List("", 10)->elements.size(), 1U);
 }
 
 TEST(PackageStoreTest, ANameIsTakenOnce) {
@@ -113,7 +114,7 @@ TEST(PackageStoreTest, PackagesAreFoundByIdAndByTheNameTheyGotHere) {
             absl::NotFoundError("no such package: far"));
   EXPECT_EQ(registry.packages.GetById("BOS00009").status(),
             absl::NotFoundError("no such package: BOS00009"));
-  EXPECT_EQ(registry.packages.List()->size(), 2U);
+  EXPECT_EQ(registry.packages.List("", 10)->elements.size(), 2U);
 }
 
 TEST(PackageStoreTest, OneImportOfAPackageRunsAtATime) {
@@ -183,10 +184,10 @@ TEST(PackageStoreTest, ACommittedVersionIsReadBackAsItWasFound) {
   EXPECT_EQ(committed->stored_bytes(), 400);
   EXPECT_THAT(committed->skipped_paths(), ElementsAre("\"a,b\""));
   EXPECT_THAT(committed->set_id_paths(), ElementsAre("\"su\""));
-  const auto versions = registry.packages.ListVersions(registry.package_id);
+  const auto versions = registry.packages.ListVersions(registry.package_id, {}, 10);
   ASSERT_THAT(versions, IsOk());
-  ASSERT_EQ(versions->size(), 1U);
-  EXPECT_EQ(versions->front().SerializeAsString(), committed->SerializeAsString());
+  ASSERT_EQ(versions->elements.size(), 1U);
+  EXPECT_EQ(versions->elements.front().SerializeAsString(), committed->SerializeAsString());
 }
 
 TEST(PackageStoreTest, AVersionWithoutItsChunksDoesNotBecomeVisible) {
@@ -208,10 +209,10 @@ TEST(PackageStoreTest, VersionsComeNewestFirstAndAReturningOneBecomesTheNewest) 
   EXPECT_EQ((*registry.packages.FindNewestVersion(registry.package_id))->version(),
             two.version.ToHex());
   ASSERT_THAT(registry.packages.CommitVersion(registry.lease, one, AllThere), IsOk());
-  const auto versions = registry.packages.ListVersions(registry.package_id);
+  const auto versions = registry.packages.ListVersions(registry.package_id, {}, 10);
   ASSERT_THAT(versions, IsOk());
-  ASSERT_EQ(versions->size(), 2U);
-  EXPECT_EQ((*versions)[0].version(), one.version.ToHex());
+  ASSERT_EQ(versions->elements.size(), 2U);
+  EXPECT_EQ(versions->elements[0].version(), one.version.ToHex());
 }
 
 TEST(PackageStoreTest, TheCollectorWaitsForACommitUnderWay) {
@@ -241,20 +242,89 @@ TEST(PackageStoreTest, LocationsAreTheStoresAndTheServers) {
       "directory, "
       "plain_bytes) VALUES ('BOS', 'DS1', 'BOS00001', '\\x" +
       hex + "', 'c', '/srv/x', 7)");
-  const auto locations = registry.packages.ListLocations("BOS00001");
+  const auto locations = registry.packages.ListLocations("BOS00001", {}, 10);
   ASSERT_THAT(locations, IsOk());
-  ASSERT_EQ(locations->size(), 3U);
-  EXPECT_EQ((*locations)[0].kind(), package::v1::LOCATION_KIND_STORE);
-  EXPECT_EQ((*locations)[0].site_code(), "BOS");
-  EXPECT_EQ((*locations)[1].kind(), package::v1::LOCATION_KIND_SERVER);
-  EXPECT_EQ((*locations)[1].server_name(), "DS1");
-  EXPECT_EQ((*locations)[1].drive(), "c");
-  EXPECT_EQ((*locations)[1].directory(), "/srv/x");
-  EXPECT_EQ((*locations)[1].plain_bytes(), 7);
-  EXPECT_EQ((*locations)[2].site_code(), "LAB");
-  EXPECT_EQ((*locations)[2].version(), hex);
-  EXPECT_THAT(registry.packages.ListLocations("BOS00009"), StatusIs(StatusCode::kNotFound));
-  EXPECT_THAT(registry.packages.ListVersions("BOS00009"), StatusIs(StatusCode::kNotFound));
+  ASSERT_EQ(locations->elements.size(), 3U);
+  EXPECT_EQ(locations->elements[0].kind(), package::v1::LOCATION_KIND_STORE);
+  EXPECT_EQ(locations->elements[0].site_code(), "BOS");
+  EXPECT_EQ(locations->elements[1].kind(), package::v1::LOCATION_KIND_SERVER);
+  EXPECT_EQ(locations->elements[1].server_name(), "DS1");
+  EXPECT_EQ(locations->elements[1].drive(), "c");
+  EXPECT_EQ(locations->elements[1].directory(), "/srv/x");
+  EXPECT_EQ(locations->elements[1].plain_bytes(), 7);
+  EXPECT_EQ(locations->elements[2].site_code(), "LAB");
+  EXPECT_EQ(locations->elements[2].version(), hex);
+  EXPECT_THAT(registry.packages.ListLocations("BOS00009", {}, 10), StatusIs(StatusCode::kNotFound));
+  EXPECT_THAT(registry.packages.ListVersions("BOS00009", {}, 10), StatusIs(StatusCode::kNotFound));
+}
+
+TEST(PackageStoreTest, EachListPagesInItsOrder) {
+  Registry registry;
+  for (int i = 1; i <= 3; ++i) {
+    const std::string n = absl::StrCat(i);
+    ASSERT_THAT(registry.packages.Create("r" + n, MakePackage("p" + n, "/src/" + n)), IsOk());
+    // All of one moment: the digest decides then.
+    registry.db.Execute(
+        "INSERT INTO waybill.package_version (package_id, version, content_digest, entry_count,"
+        " file_count, plain_bytes, stored_bytes, manifest_bytes, create_time) VALUES ('BOS00001',"
+        " decode(repeat('0" +
+        n +
+        "', 32), 'hex'), decode(repeat('00', 32), 'hex'), 1, 1, 1, 1, 1,"
+        " '2026-11-24')");
+  }
+  auto packages = registry.packages.List("", 2);
+  ASSERT_THAT(packages, IsOk());
+  ASSERT_EQ(packages->elements.size(), 2U);
+  EXPECT_TRUE(packages->has_next);
+  EXPECT_EQ(packages->elements[1].commands_size(), 1);
+  packages = registry.packages.List("BOS00002", 2);
+  ASSERT_EQ(packages->elements.size(), 1U);
+  EXPECT_EQ(packages->elements[0].package_id(), "BOS00003");
+  EXPECT_FALSE(packages->has_next);
+
+  VersionCursor after;
+  package::v1::Location behind;
+  std::string versions;
+  std::string locations;
+  for (int i = 1; i <= 3; ++i) {
+    const auto version = registry.packages.ListVersions("BOS00001", after, 1);
+    const auto location = registry.packages.ListLocations("BOS00001", behind, 1);
+    ASSERT_THAT(version, IsOk());
+    ASSERT_THAT(location, IsOk());
+    ASSERT_EQ(version->elements.size(), 1U);
+    ASSERT_EQ(location->elements.size(), 1U);
+    EXPECT_EQ(version->has_next, i < 3);
+    EXPECT_EQ(location->has_next, i < 3);
+    behind = location->elements[0];
+    after = {*model::FromProto("", version->elements[0].create_time()),
+             version->elements[0].version()};
+    versions += after.version.substr(0, 2);
+    locations += behind.version().substr(0, 2);
+  }
+  EXPECT_EQ(versions, "010203");
+  EXPECT_EQ(locations, "010203");
+}
+
+TEST(PackageStoreTest, APageEndsBeforeItOutgrowsAMessage) {
+  Registry registry;
+  for (int i = 1; i <= 3; ++i) {
+    const std::string n = absl::StrCat(i);
+    ASSERT_THAT(registry.packages.Create("r" + n, MakePackage("p" + n, "/src/" + n)), IsOk());
+  }
+  registry.db.Execute(
+      "UPDATE waybill.package_command SET arguments = ARRAY[repeat('x', 2000000)];"
+      "INSERT INTO waybill.location (site_code, server_name, package_id, version, drive,"
+      " directory, plain_bytes) SELECT 'BOS', 'DS' || n, 'BOS00001',"
+      " decode(repeat('01', 32), 'hex'), 'c', repeat('x', 2000000), 1 FROM generate_series(1, 3) "
+      "n");
+  const auto packages = registry.packages.List("", 10);
+  ASSERT_THAT(packages, IsOk());
+  EXPECT_EQ(packages->elements.size(), 2U);
+  EXPECT_TRUE(packages->has_next);
+  const auto locations = registry.packages.ListLocations("BOS00001", {}, 10);
+  ASSERT_THAT(locations, IsOk());
+  EXPECT_EQ(locations->elements.size(), 2U);
+  EXPECT_TRUE(locations->has_next);
 }
 
 }  // namespace

@@ -20,22 +20,18 @@
 #include "absl/types/span.h"
 
 #include "common/config/values.h"
-#include "common/model/definition_file.h"
 #include "common/model/ids.h"
+#include "common/model/order_rules.h"
 #include "common/model/proto_time.h"
 #include "common/status/status_macros.h"
-#include "common/text/utf8.h"
 #include "common/tree/path.h"
 
 namespace waybill::scheduler {
 namespace {
 
 constexpr int kSiteNameBytesMax = 200;
-constexpr int kCommentBytesMax = 1000;
 constexpr int kConcurrentSendsMax = 64;
 constexpr std::size_t kPropertyNameBytesMax = 63;
-constexpr absl::Duration kTimeLimitMin = absl::Seconds(1);
-constexpr absl::Duration kTimeLimitMax = absl::Hours(24);
 constexpr absl::Duration kTimeLimitDefault = absl::Hours(1);
 
 absl::Status Invalid(absl::string_view field, absl::string_view expected) {
@@ -93,69 +89,6 @@ absl::Status CheckSmsIdOfSite(absl::string_view field, absl::string_view site_co
   if (model::SiteCodeOf(sms_id) != site_code) {
     return Invalid(field, absl::StrCat("'", sms_id, "' is of site ", model::SiteCodeOf(sms_id),
                                        ", this is site ", site_code, ": register it there"));
-  }
-  return absl::OkStatus();
-}
-
-// A relative program is found beneath the package root, so its path must not lead out of it.
-absl::Status CheckProgram(absl::string_view field, absl::string_view program) {
-  if (program.empty()) {
-    return Invalid(field, "the program is missing");
-  }
-  const absl::string_view beneath = absl::StartsWith(program, "/") ? program.substr(1) : program;
-  if (const absl::Status status = tree::CheckRelativePath(beneath); !status.ok()) {
-    return Invalid(field, absl::StrCat("the program is an absolute path or one beneath the package "
-                                       "root, without '..' ('bin/setup'): ",
-                                       status.message()));
-  }
-  return absl::OkStatus();
-}
-
-absl::Status CheckArguments(absl::string_view field, const package::v1::Command& command) {
-  if (command.arguments().empty() || command.arguments_size() > model::kArgumentsMax) {
-    return Invalid(field, absl::StrCat("expected the program and its arguments, at most ",
-                                       model::kArgumentsMax));
-  }
-  std::size_t bytes = 0;
-  for (const std::string& argument : command.arguments()) {
-    bytes += argument.size();
-    if (absl::StrContains(argument, '\0')) {
-      return Invalid(field, "an argument holds a NUL byte, which no program can get");
-    }
-    if (!text::IsUtf8(argument)) {
-      return Invalid(field, "an argument is not UTF-8");
-    }
-  }
-  if (bytes > kArgumentBytesMax) {
-    return Invalid(field, absl::StrCat("more than ", kArgumentBytesMax, " bytes"));
-  }
-  return CheckProgram(absl::StrCat(field, "[0]"), command.arguments(0));
-}
-
-absl::Status CheckTimeLimit(absl::string_view field, const google::protobuf::Duration& proto) {
-  WAYBILL_ASSIGN_OR_RETURN(const absl::Duration limit, model::FromProto(field, proto));
-  if (limit < kTimeLimitMin || limit > kTimeLimitMax ||
-      absl::Trunc(limit, absl::Seconds(1)) != limit) {
-    return Invalid(field, "expected whole seconds, 1 s to 24 h");
-  }
-  return absl::OkStatus();
-}
-
-absl::Status CheckCommand(absl::string_view field, const package::v1::Command& command) {
-  WAYBILL_RETURN_IF_ERROR(
-      model::CheckDisplayName(absl::StrCat(field, ".command_name"), command.command_name()));
-  const std::string named = absl::StrCat("command '", command.command_name(), "'");
-  WAYBILL_RETURN_IF_ERROR(CheckArguments(absl::StrCat(named, ".arguments"), command));
-  WAYBILL_RETURN_IF_ERROR(CheckTimeLimit(absl::StrCat(named, ".time_limit"), command.time_limit()));
-  if (command.success_exit_codes_size() > kExitCodesMax) {
-    return Invalid(absl::StrCat(named, ".success_exit_codes"),
-                   absl::StrCat("at most ", kExitCodesMax));
-  }
-  if (command.platforms_size() > kPlatformsMax) {
-    return Invalid(absl::StrCat(named, ".platforms"), absl::StrCat("at most ", kPlatformsMax));
-  }
-  for (const std::string& platform : command.platforms()) {
-    WAYBILL_RETURN_IF_ERROR(model::CheckDisplayName(absl::StrCat(named, ".platforms"), platform));
   }
   return absl::OkStatus();
 }
@@ -314,8 +247,8 @@ absl::Status CheckGroup(const site::v1::Group& group) {
   if (group.group_name() == kDefaultServersGroup && group.kind() != site::v1::GROUP_KIND_SERVERS) {
     return Invalid("group.kind", "the group 'Default Servers' is one of servers");
   }
-  if (group.members_size() > kGroupMembersMax) {
-    return Invalid("group.members", absl::StrCat("at most ", kGroupMembersMax));
+  if (group.members_size() > model::kGroupMembersMax) {
+    return Invalid("group.members", absl::StrCat("at most ", model::kGroupMembersMax));
   }
   for (int i = 0; i < group.members_size(); ++i) {
     const std::string field = absl::StrCat("group.members[", i, "]");
@@ -368,18 +301,20 @@ absl::Status NoSuch(absl::string_view what, absl::Span<const std::string> names)
 
 absl::Status CheckPackage(const package::v1::Package& package) {
   WAYBILL_RETURN_IF_ERROR(model::CheckDisplayName("name", package.name()));
-  WAYBILL_RETURN_IF_ERROR(model::CheckText("comment", package.comment(), kCommentBytesMax));
+  WAYBILL_RETURN_IF_ERROR(model::CheckComment("comment", package.comment()));
   WAYBILL_RETURN_IF_ERROR(CheckAbsolutePath("source_directory", package.source_directory()));
   if (package.commands_size() > kCommandsMax) {
     return Invalid("commands", absl::StrCat("at most ", kCommandsMax));
   }
   std::set<std::string> names;
   for (int i = 0; i < package.commands_size(); ++i) {
-    const std::string field = absl::StrCat("commands[", i, "]");
-    WAYBILL_RETURN_IF_ERROR(CheckCommand(field, package.commands(i)));
-    if (!names.insert(package.commands(i).command_name()).second) {
-      return Invalid(absl::StrCat(field, ".command_name"),
-                     absl::StrCat("'", package.commands(i).command_name(), "' is there twice"));
+    const std::string& name = package.commands(i).command_name();
+    const std::string field = absl::StrCat("commands[", i, "].command_name");
+    WAYBILL_RETURN_IF_ERROR(model::CheckDisplayName(field, name));
+    WAYBILL_RETURN_IF_ERROR(
+        model::CheckCommand(absl::StrCat("command '", name, "'"), package.commands(i)));
+    if (!names.insert(name).second) {
+      return Invalid(field, absl::StrCat("'", name, "' is there twice"));
     }
   }
   return absl::OkStatus();

@@ -19,12 +19,8 @@ namespace waybill::scheduler {
 
 inline constexpr int kSiteDepthMax = 16;  ///< As the view site_route walks the tree.
 inline constexpr int kCommandsMax = 100;
-inline constexpr int kArgumentBytesMax = 64 << 10;  ///< Of all arguments of a command together.
-inline constexpr int kExitCodesMax = 64;
-inline constexpr int kPlatformsMax = 16;
 inline constexpr int kPropertiesMax = 64;
 inline constexpr int kPropertyBytesMax = 1000;
-inline constexpr int kGroupMembersMax = 100'000;
 inline constexpr int kNamesShownMax = 20;  ///< In one error.
 inline constexpr char kDefaultServersGroup[] = "Default Servers";
 
@@ -91,7 +87,8 @@ absl::Status NoSuch(absl::string_view what, absl::Span<const std::string> names)
 
 // Packages. -----------------------------------------------------------------------------------
 
-/// What CreatePackage gets, with defaults filled in.
+/// What CreatePackage gets, with defaults filled in. Its commands are such that every site takes a
+/// job with one.
 absl::Status CheckPackage(const package::v1::Package& package);
 
 /// Fills in what the order left open: time limits and exit codes.

@@ -119,6 +119,20 @@ TEST_F(RollupLoopTest, WorkstationsBehindAFailedSendAreClosedFirst) {
   EXPECT_THAT(States(), StartsWith("5REFUSED: "));
 }
 
+// The deadline fails the job while its sites are open; their sends are given up only then.
+TEST_F(RollupLoopTest, WorkstationsBehindASendThatFailsAfterTheDeadlineAreClosedToo) {
+  site_.db.Execute(
+      "UPDATE waybill.job SET deadline = now();"
+      "INSERT INTO waybill.job_target (job_id, sms_id, site_code) VALUES"
+      " ('CEN00001', 'NYC00001', 'NYC')");
+  ASSERT_THAT(loop_.RunOnce(), IsOk());
+  EXPECT_THAT(States(), StartsWith("5DEADLINE_PASSED: 2 sites"));
+  EXPECT_EQ(site_.Text("SELECT state FROM waybill.job_target"), "1");
+  site_.db.Execute("UPDATE waybill.job_site SET send_state = 7, send_reason = 'UNREACHABLE: x'");
+  ASSERT_THAT(loop_.RunOnce(), IsOk());
+  EXPECT_EQ(site_.Text("SELECT state || reason FROM waybill.job_target"), "6UNREACHABLE: x");
+}
+
 TEST_F(RollupLoopTest, ACancelledJobEndsWhenNothingOfItIsUnderWay) {
   site_.db.Execute("UPDATE waybill.job SET state = 6, revision = 2, cancel_epoch = 1");
   Commit("NYC");

@@ -37,6 +37,16 @@ void ShipperLoop::Stop() {
   loop_.Stop();
 }
 
+absl::Status ShipperLoop::TakeLease() {
+  WAYBILL_ASSIGN_OR_RETURN(const std::int64_t fence,
+                           store_.TakeShipperLease(holder_, options_.lease));
+  if (fence != fence_) {
+    client_.Close();  // Another has shipped meanwhile: the parent says where to go on.
+    fence_ = fence;
+  }
+  return absl::OkStatus();
+}
+
 absl::Status ShipperLoop::OpenStream() {
   WAYBILL_ASSIGN_OR_RETURN(Shipping shipping, store_.GetShipping());
   WAYBILL_ASSIGN_OR_RETURN(ParentClient::Welcome welcome,
@@ -49,15 +59,15 @@ absl::Status ShipperLoop::OpenStream() {
                  {{"acknowledged_sequence", welcome.acknowledged_sequence},
                   {"shipped_sequence", shipping.shipped_sequence}});
     client_.Close();
-    WAYBILL_RETURN_IF_ERROR(store_.StartEpoch());
+    WAYBILL_RETURN_IF_ERROR(store_.StartEpoch(fence_));
     WAYBILL_ASSIGN_OR_RETURN(shipping, store_.GetShipping());
     WAYBILL_ASSIGN_OR_RETURN(welcome, client_.Open(shipping.site_code, shipping.epoch));
   }
   log::Info("reporting to the parent", {{"parent_site_code", shipping.parent_site_code},
                                         {"sequence", welcome.acknowledged_sequence}});
   acknowledged_ = welcome.acknowledged_sequence;
-  WAYBILL_RETURN_IF_ERROR(store_.Acknowledge(acknowledged_));
-  return store_.PutAncestors(welcome.ancestor_site_codes);
+  WAYBILL_RETURN_IF_ERROR(store_.Acknowledge(fence_, acknowledged_));
+  return store_.PutAncestors(fence_, welcome.ancestor_site_codes);
 }
 
 // A thousand outputs of commands are more than one message holds. What is cut off stays in the
@@ -76,20 +86,21 @@ void ShipperLoop::CutToMessage(std::vector<status::v1::StatusRecord>& records) c
 }
 
 absl::Status ShipperLoop::RunOnce() {
-  WAYBILL_RETURN_IF_ERROR(store_.TakeShipperLease(holder_, options_.lease));
+  WAYBILL_RETURN_IF_ERROR(TakeLease());
   if (!client_.IsOpen()) {
     WAYBILL_RETURN_IF_ERROR(OpenStream());
   }
   while (!loop_.IsStopping()) {
     WAYBILL_ASSIGN_OR_RETURN(std::vector<status::v1::StatusRecord> records,
-                             store_.TakeRecords(acknowledged_, options_.batch_max));
+                             store_.TakeRecords(fence_, acknowledged_, options_.batch_max));
     if (records.empty()) {
       break;
     }
     CutToMessage(records);
     WAYBILL_ASSIGN_OR_RETURN(acknowledged_, client_.Send(records));
-    WAYBILL_RETURN_IF_ERROR(store_.Acknowledge(acknowledged_));
-    WAYBILL_RETURN_IF_ERROR(store_.TakeShipperLease(holder_, options_.lease));
+    WAYBILL_RETURN_IF_ERROR(store_.Acknowledge(fence_, acknowledged_));
+    // If another has had it meanwhile, the fence is a new one and the next step refuses ours.
+    WAYBILL_RETURN_IF_ERROR(store_.TakeShipperLease(holder_, options_.lease).status());
   }
   return absl::OkStatus();
 }

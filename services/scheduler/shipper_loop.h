@@ -39,10 +39,12 @@ class ShipperLoop {
   void Wake() { loop_.Wake(); }
   void Stop();
 
-  /// One pass on the caller's thread: ships until nothing waits. ABORTED if another process ships.
+  /// One pass on the caller's thread: ships until nothing waits. ABORTED if another process ships;
+  /// FAILED_PRECONDITION if it took over during the pass.
   absl::Status RunOnce();
 
  private:
+  absl::Status TakeLease();
   absl::Status OpenStream();
   void CutToMessage(std::vector<status::v1::StatusRecord>& records) const;
 
@@ -50,6 +52,7 @@ class ShipperLoop {
   ParentClient& client_;
   const std::string holder_;
   const Options options_;
+  std::int64_t fence_ = 0;
   std::int64_t acknowledged_ = 0;
   Loop loop_;  // Last: stops first.
 };

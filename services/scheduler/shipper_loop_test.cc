@@ -104,6 +104,28 @@ TEST_F(ShipperLoopTest, GoesOnAfterTheParentWasAway) {
   EXPECT_EQ(bos_.Text("SELECT count(*) FROM waybill.outbox"), "1") << "it waits";
 }
 
+TEST_F(ShipperLoopTest, TwoProcessesTakeTurnsAndGoOnWhereTheOtherStopped) {
+  const auto client = ClientOf(kChild);
+  ParentClient other_client([this] {
+    return rpc::MakeChannel(
+        {.target = listener_->address(), .server = kParent, .is_site_link = true}, *tls_);
+  });
+  ShipperLoop loop(child_, *client, "one", {});
+  ShipperLoop other(child_, other_client, "two", {});
+  const std::int64_t epoch = child_.GetShipping()->epoch;
+  int number = 10000;
+  for (ShipperLoop* shipper : {&loop, &other, &loop}) {
+    AddWorkstation(absl::StrCat("BOS", ++number));
+    AddWorkstation(absl::StrCat("BOS", ++number));
+    ASSERT_THAT(shipper->RunOnce(), IsOk());
+    EXPECT_EQ(CountAtParent(), absl::StrCat(number - 10000));
+    EXPECT_EQ(bos_.Text("SELECT count(*) FROM waybill.outbox"), "0");
+    EXPECT_THAT((shipper == &loop ? other : loop).RunOnce(), StatusIs(absl::StatusCode::kAborted));
+    bos_.db.Execute("UPDATE waybill.lease SET end_time = now()");
+  }
+  EXPECT_EQ(child_.GetShipping()->epoch, epoch);
+}
+
 TEST_F(ShipperLoopTest, BeginsANewEpochWhenTheParentKnowsMore) {
   const auto client = ClientOf(kChild);
   ShipperLoop loop(child_, *client, "h", {});

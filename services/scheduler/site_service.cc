@@ -21,6 +21,7 @@
 #include "common/rpc/stream_calls.h"
 #include "common/rpc/unary_call.h"
 #include "common/status/status_macros.h"
+#include "services/scheduler/paging.h"
 #include "services/scheduler/registration_rules.h"
 #include "services/scheduler/site_store.h"
 #include "services/scheduler/workstation_store.h"
@@ -47,13 +48,6 @@ void AddAll(Elements elements, Add add) {
   for (auto& element : elements) {
     *add() = std::move(element);
   }
-}
-
-absl::StatusOr<int> PageSize(int asked) {
-  if (asked < 0 || asked > kPageSizeMax) {
-    return absl::InvalidArgumentError(absl::StrCat("page_size: expected 1 to ", kPageSizeMax));
-  }
-  return asked == 0 ? kPageSizeDefault : asked;
 }
 
 SiteNode ToNode(const HierarchyRow& row) {
@@ -267,7 +261,8 @@ absl::StatusOr<PutWorkstationsResult> SiteService::PutBatch(
 
 absl::StatusOr<site::v1::ListWorkstationsResponse> SiteService::HandleListWorkstations(
     const site::v1::ListWorkstationsRequest& request, const rpc::CallContext& /*call*/) {
-  WAYBILL_ASSIGN_OR_RETURN(const int page_size, PageSize(request.page_size()));
+  WAYBILL_ASSIGN_OR_RETURN(const int page_size,
+                           PageSize(request.page_size(), kPageSizeDefault, kPageSizeMax));
   model::MachinePath path;
   if (!request.machine_path().empty()) {
     WAYBILL_ASSIGN_OR_RETURN(path, model::ParseMachinePath("machine_path", request.machine_path()));
@@ -275,15 +270,13 @@ absl::StatusOr<site::v1::ListWorkstationsResponse> SiteService::HandleListWorkst
   if (!request.page_token().empty()) {
     WAYBILL_RETURN_IF_ERROR(model::CheckSmsId("page_token", request.page_token()));
   }
-  // One more than asked for tells whether there is a next page.
-  WAYBILL_ASSIGN_OR_RETURN(std::vector<Workstation> workstations,
-                           deps_.workstations.List(path, request.page_token(), page_size + 1));
+  WAYBILL_ASSIGN_OR_RETURN(Page<Workstation> page,
+                           deps_.workstations.List(path, request.page_token(), page_size));
   site::v1::ListWorkstationsResponse response;
-  if (workstations.size() > static_cast<std::size_t>(page_size)) {
-    workstations.pop_back();
-    response.set_next_page_token(workstations.back().sms_id());
+  if (page.has_next) {
+    response.set_next_page_token(page.elements.back().sms_id());
   }
-  AddAll(std::move(workstations), [&response] { return response.add_workstations(); });
+  AddAll(std::move(page.elements), [&response] { return response.add_workstations(); });
   return response;
 }
 

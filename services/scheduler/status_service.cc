@@ -13,6 +13,7 @@
 #include "common/logging/log.h"
 #include "common/metrics/metrics.h"
 #include "common/model/channels.h"
+#include "common/model/status_record.h"
 #include "common/rpc/call_context.h"
 #include "common/rpc/stream.h"
 #include "common/rpc/stream_calls.h"
@@ -33,6 +34,23 @@ prometheus::Counter& AppliedRecords(const std::string& site_code) {
   static metrics::CounterFamily& family = *new metrics::CounterFamily(
       "waybill_scheduler_status_records_total", "Status records applied, by child.", {"site_code"});
   return family.With({site_code});
+}
+
+// One line a batch, however many there are: a child that goes on so fills no disk.
+void ReportPassedOver(const std::string& site_code,
+                      const std::vector<model::PassedOver>& passed_over) {
+  static metrics::CounterFamily& family = *new metrics::CounterFamily(
+      "waybill_scheduler_status_records_passed_over_total",
+      "Status records about sites that are not the child's to tell of, by child.", {"site_code"});
+  if (passed_over.empty()) {
+    return;
+  }
+  family.With({site_code}).Increment(static_cast<double>(passed_over.size()));
+  log::Warning("passed over status records",
+               {{"child_site_code", site_code},
+                {"records", static_cast<std::int64_t>(passed_over.size())},
+                {"about_site_code", passed_over.front().site_code},
+                {"reason", passed_over.front().why}});
 }
 
 absl::Status CheckHello(const rpc::Identity& caller, const ReportStatusRequest& request) {
@@ -57,6 +75,9 @@ absl::Status CheckBatch(const ReportStatusRequest& request) {
   if (request.records_size() > kRecordsMax) {
     return absl::InvalidArgumentError(absl::StrCat("records: more than ", kRecordsMax));
   }
+  for (const status::v1::StatusRecord& record : request.records()) {
+    WAYBILL_RETURN_IF_ERROR(model::CheckRecord(record));
+  }
   return absl::OkStatus();
 }
 
@@ -74,11 +95,11 @@ absl::Status StatusService::Report(const rpc::CallContext& call,
   const std::string site_code = request.hello().site_code();
   const std::int64_t epoch = request.hello().epoch();
   ReportStatusResponse response;
-  WAYBILL_ASSIGN_OR_RETURN(const std::int64_t applied, deps_.store.OpenInbox(site_code, epoch));
+  WAYBILL_ASSIGN_OR_RETURN(const std::int64_t known, deps_.store.OpenInbox(site_code, epoch));
   WAYBILL_ASSIGN_OR_RETURN(const std::vector<std::string> line, deps_.store.ListLine());
-  response.set_acknowledged_sequence(applied);
+  response.set_acknowledged_sequence(known);
   response.mutable_ancestor_site_codes()->Add(line.begin(), line.end());
-  log::Info("child reports", {{"child_site_code", site_code}, {"sequence", applied}});
+  log::Info("child reports", {{"child_site_code", site_code}, {"sequence", known}});
   while (sink.Write(response)) {
     WAYBILL_ASSIGN_OR_RETURN(const bool more, source.Read(request));
     if (!more) {
@@ -86,13 +107,14 @@ absl::Status StatusService::Report(const rpc::CallContext& call,
     }
     WAYBILL_RETURN_IF_ERROR(CheckBatch(request));
     WAYBILL_ASSIGN_OR_RETURN(
-        const std::int64_t sequence,
+        const StatusStore::Applied applied,
         deps_.store.Apply(site_code, epoch, {request.records().begin(), request.records().end()}));
     AppliedRecords(site_code).Increment(request.records_size());
+    ReportPassedOver(site_code, applied.passed_over);
     deps_.notify(model::kJobChannel);
     deps_.notify(model::kOutboxChannel);
     response.Clear();
-    response.set_acknowledged_sequence(sequence);
+    response.set_acknowledged_sequence(applied.sequence);
   }
   return absl::OkStatus();
 }

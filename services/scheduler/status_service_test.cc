@@ -13,6 +13,7 @@
 #include "absl/strings/string_view.h"
 #include "absl/time/time.h"
 
+#include "common/metrics/metrics.h"
 #include "common/model/access.h"
 #include "common/rpc/channel.h"
 #include "common/rpc/grpc_status.h"
@@ -109,6 +110,17 @@ class StatusServiceTest : public testing::Test {
   std::unique_ptr<grpc::ClientReaderWriter<ReportStatusRequest, ReportStatusResponse>> stream_;
 };
 
+// What a counter family has counted in this process.
+double Counted(const std::string& name) {
+  double sum = 0;
+  for (const prometheus::MetricFamily& family : metrics::DefaultRegistry()->Collect()) {
+    for (const prometheus::ClientMetric& metric : family.metric) {
+      sum += family.name == name ? metric.counter.value : 0;
+    }
+  }
+  return sum;
+}
+
 TEST_F(StatusServiceTest, AChildIsToldWhereToGoOnAndEachBatchIsAcknowledged) {
   const ReportStatusResponse welcome = Exchange(Hello("BOS", 1));
   EXPECT_EQ(welcome.acknowledged_sequence(), 0);
@@ -154,6 +166,34 @@ TEST_F(StatusServiceTest, ABatchHasALimit) {
   EXPECT_THAT(status, StatusIs(StatusCode::kInvalidArgument));
   EXPECT_THAT(std::string(status.message()), HasSubstr("records"));
   EXPECT_EQ(store_.OpenInbox("BOS", 1).value(), 0);
+}
+
+// A time without a JSON form ended the process, and a NUL was the database's error.
+TEST_F(StatusServiceTest, WhatTheDatabaseCannotHoldIsRefusedAndTheServiceGoesOn) {
+  ReportStatusRequest request = Records(1, 2);
+  status::v1::LocationFact& location = *request.mutable_records(1)->mutable_location();
+  location.set_site_code("BOS");
+  location.mutable_observe_time()->set_seconds(1'000'000'000'000'000'000);
+  Exchange(Hello("BOS", 1));
+  const absl::Status status = EndOf(request);
+  EXPECT_THAT(status, StatusIs(StatusCode::kInvalidArgument));
+  EXPECT_THAT(std::string(status.message()), HasSubstr("location.observe_time"));
+
+  grpc::ClientContext again;
+  rpc::SetDeadline(again, absl::Seconds(30));
+  stream_ = stub_->ReportStatus(&again);
+  EXPECT_EQ(Exchange(Hello("BOS", 1)).acknowledged_sequence(), 0) << "nothing of it was applied";
+  EXPECT_THAT(EndOf(Records(1, 1)), IsOk());
+  stream_.reset();  // Before its context.
+}
+
+TEST_F(StatusServiceTest, WhatIsNotTheChildsToTellIsAcknowledgedAndCounted) {
+  Exchange(Hello("BOS", 1));
+  ReportStatusRequest request = Records(1, 1);
+  request.mutable_records(0)->mutable_site()->set_site_code("NYC");
+  EXPECT_EQ(Exchange(request).acknowledged_sequence(), 1);
+  EXPECT_EQ(site_.Text("SELECT parent_site_code FROM waybill.site WHERE site_code = 'NYC'"), "CEN");
+  EXPECT_EQ(Counted("waybill_scheduler_status_records_passed_over_total"), 1);
 }
 
 }  // namespace

@@ -26,6 +26,7 @@ namespace {
 
 using status::v1::StatusRecord;
 
+constexpr auto kNumber = [](const pqxx::row& row) { return row[0].as<std::int64_t>(); };
 constexpr auto kText = [](const pqxx::row& row) { return row[0].as<std::string>(); };
 
 struct InboxRow {
@@ -88,10 +89,11 @@ constexpr Application kApplications[] = {
     {StatusRecord::kSend, &sql::kApplySends, true},
 };
 
-void ApplyAll(pqxx::transaction_base& work, const std::string& child_site_code,
-              const std::vector<StatusRecord>& records) {
+absl::Status ApplyAll(pqxx::transaction_base& work, const std::string& child_site_code,
+                      const std::vector<StatusRecord>& records) {
   for (const Application& application : kApplications) {
-    const std::string json = model::RecordsAsJson(records, application.kind);
+    WAYBILL_ASSIGN_OR_RETURN(const std::string json,
+                             model::RecordsAsJson(records, application.kind));
     if (json.empty()) {
       continue;
     }
@@ -101,16 +103,49 @@ void ApplyAll(pqxx::transaction_base& work, const std::string& child_site_code,
       jobdb::Execute(work, *application.statement, json);
     }
   }
+  return absl::OkStatus();
+}
+
+model::Scope ReadScope(pqxx::transaction_base& work, const std::string& child_site_code,
+                       const std::vector<StatusRecord>& records) {
+  std::vector<std::string> site_codes;
+  for (const StatusRecord& record : records) {
+    if (record.has_site()) {
+      site_codes.push_back(record.site().site_code());
+    }
+  }
+  const auto subtree = jobdb::Query(work, sql::kListSubtree, kText, child_site_code);
+  const std::vector<std::string> line = Line(work);
+  model::Scope scope = {.subtree = {subtree.begin(), subtree.end()},
+                        .line = {line.begin(), line.end()},
+                        .parents = {}};
+  if (!site_codes.empty()) {
+    jobdb::Query(
+        work, sql::kListParents,
+        [&](const pqxx::row& row) {
+          return scope.parents
+              .emplace(row["site_code"].as<std::string>(),
+                       row["parent_site_code"].as<std::string>())
+              .second;
+        },
+        site_codes);
+  }
+  return scope;
+}
+
+absl::Status LockLease(pqxx::transaction_base& work, std::int64_t fence) {
+  return jobdb::FindOne(work, sql::kLockShipperLease, kNumber, fence).has_value()
+             ? absl::OkStatus()
+             : absl::FailedPreconditionError(
+                   "another process has taken over the shipping of this site's status");
 }
 
 }  // namespace
 
-absl::Status StatusStore::TakeShipperLease(const std::string& holder, absl::Duration lease) {
-  return jobdb::GetOne(
-             database_, absl::AbortedError("another process ships this site's status"),
-             sql::kTakeShipperLease, [](const pqxx::row& row) { return row[0].as<std::int64_t>(); },
-             holder, lease)
-      .status();
+absl::StatusOr<std::int64_t> StatusStore::TakeShipperLease(const std::string& holder,
+                                                           absl::Duration lease) {
+  return jobdb::GetOne(database_, absl::AbortedError("another process ships this site's status"),
+                       sql::kTakeShipperLease, kNumber, holder, lease);
 }
 
 absl::StatusOr<Shipping> StatusStore::GetShipping() {
@@ -124,14 +159,18 @@ absl::StatusOr<Shipping> StatusStore::GetShipping() {
                        });
 }
 
-absl::StatusOr<std::vector<StatusRecord>> StatusStore::TakeRecords(std::int64_t sequence,
+absl::StatusOr<std::vector<StatusRecord>> StatusStore::TakeRecords(std::int64_t fence,
+                                                                   std::int64_t sequence,
                                                                    int count_max) {
   std::vector<OutboxRow> rows;
-  WAYBILL_RETURN_IF_ERROR(database_.Run(sql::kReadOutbox, [&](pqxx::transaction_base& work) {
-    jobdb::Execute(work, sql::kNumberOutbox, count_max);
-    rows = jobdb::Query(work, sql::kReadOutbox, kOutboxRow, sequence, count_max);
-    return absl::OkStatus();
-  }));
+  const absl::Status read =
+      database_.Run(sql::kReadOutbox, [&](pqxx::transaction_base& work) -> absl::Status {
+        WAYBILL_RETURN_IF_ERROR(LockLease(work, fence));
+        jobdb::Execute(work, sql::kNumberOutbox, count_max);
+        rows = jobdb::Query(work, sql::kReadOutbox, kOutboxRow, sequence, count_max);
+        return absl::OkStatus();
+      });
+  WAYBILL_RETURN_IF_ERROR(read);
   std::vector<StatusRecord> records;
   records.reserve(rows.size());
   for (const OutboxRow& row : rows) {
@@ -141,16 +180,26 @@ absl::StatusOr<std::vector<StatusRecord>> StatusStore::TakeRecords(std::int64_t 
   return records;
 }
 
-absl::Status StatusStore::Acknowledge(std::int64_t sequence) {
-  return jobdb::Execute(database_, sql::kDeleteAcknowledged, sequence).status();
+absl::Status StatusStore::Acknowledge(std::int64_t fence, std::int64_t sequence) {
+  return database_.Run(sql::kDeleteAcknowledged, [&](pqxx::transaction_base& work) -> absl::Status {
+    WAYBILL_RETURN_IF_ERROR(LockLease(work, fence));
+    jobdb::Execute(work, sql::kDeleteAcknowledged, sequence);
+    return absl::OkStatus();
+  });
 }
 
-absl::Status StatusStore::PutAncestors(const std::vector<std::string>& ancestor_site_codes) {
-  return jobdb::Execute(database_, sql::kPutAncestors, ancestor_site_codes).status();
+absl::Status StatusStore::PutAncestors(std::int64_t fence,
+                                       const std::vector<std::string>& ancestor_site_codes) {
+  return database_.Run(sql::kPutAncestors, [&](pqxx::transaction_base& work) -> absl::Status {
+    WAYBILL_RETURN_IF_ERROR(LockLease(work, fence));
+    jobdb::Execute(work, sql::kPutAncestors, ancestor_site_codes);
+    return absl::OkStatus();
+  });
 }
 
-absl::Status StatusStore::StartEpoch() {
-  return database_.Run(sql::kStartEpoch, [&](pqxx::transaction_base& work) {
+absl::Status StatusStore::StartEpoch(std::int64_t fence) {
+  return database_.Run(sql::kStartEpoch, [&](pqxx::transaction_base& work) -> absl::Status {
+    WAYBILL_RETURN_IF_ERROR(LockLease(work, fence));
     jobdb::Execute(work, sql::kStartEpoch);
     const std::vector<std::string> line = Line(work);
     jobdb::Execute(work, sql::kRequeueEverything, line.empty() ? "" : line.front());
@@ -175,26 +224,26 @@ absl::StatusOr<std::int64_t> StatusStore::OpenInbox(const std::string& child_sit
   return sequence;
 }
 
-absl::StatusOr<std::int64_t> StatusStore::Apply(const std::string& child_site_code,
-                                                std::int64_t epoch,
-                                                const std::vector<StatusRecord>& records) {
-  std::int64_t sequence = 0;
+absl::StatusOr<StatusStore::Applied> StatusStore::Apply(const std::string& child_site_code,
+                                                        std::int64_t epoch,
+                                                        const std::vector<StatusRecord>& records) {
+  Applied applied;
   const absl::Status status = database_.RunRetrying(
       sql::kPutInboxSequence, [&](pqxx::transaction_base& work) -> absl::Status {
         WAYBILL_ASSIGN_OR_RETURN(const InboxRow row, LockInbox(work, child_site_code, epoch));
         WAYBILL_ASSIGN_OR_RETURN(const std::vector<StatusRecord> fresh,
                                  model::NewRecords(row.sequence, records));
-        const auto subtree = jobdb::Query(work, sql::kListSubtree, kText, child_site_code);
-        const std::vector<std::string> line = Line(work);
-        WAYBILL_RETURN_IF_ERROR(
-            model::CheckScope(fresh, {subtree.begin(), subtree.end()}, {line.begin(), line.end()}));
-        ApplyAll(work, child_site_code, fresh);
-        sequence = row.sequence + static_cast<std::int64_t>(fresh.size());
-        jobdb::Execute(work, sql::kPutInboxSequence, child_site_code, sequence);
+        WAYBILL_ASSIGN_OR_RETURN(
+            model::ScopedRecords scoped,
+            model::TakeInScope(fresh, ReadScope(work, child_site_code, fresh)));
+        WAYBILL_RETURN_IF_ERROR(ApplyAll(work, child_site_code, scoped.taken));
+        applied.sequence = row.sequence + static_cast<std::int64_t>(fresh.size());
+        applied.passed_over = std::move(scoped.passed_over);
+        jobdb::Execute(work, sql::kPutInboxSequence, child_site_code, applied.sequence);
         return absl::OkStatus();
       });
   WAYBILL_RETURN_IF_ERROR(status);
-  return sequence;
+  return applied;
 }
 
 absl::StatusOr<std::vector<std::string>> StatusStore::ListLine() {

@@ -38,21 +38,24 @@ class StatusStoreTest : public ::testing::Test {
 
   std::int64_t Epoch() { return child_.GetShipping()->epoch; }
 
+  std::int64_t Fence() { return *child_.TakeShipperLease("shipper", kLease); }
+
   // What the shipper does, without the network.
   void Ship() {
+    const std::int64_t fence = Fence();
     const auto opened = parent_.OpenInbox("BOS", Epoch());
     ASSERT_THAT(opened, IsOk());
     std::int64_t sequence = *opened;
     for (;;) {
-      const auto records = child_.TakeRecords(sequence, 3);
+      const auto records = child_.TakeRecords(fence, sequence, 3);
       ASSERT_THAT(records, IsOk());
       if (records->empty()) {
         return;
       }
       const auto applied = parent_.Apply("BOS", Epoch(), *records);
       ASSERT_THAT(applied, IsOk());
-      sequence = *applied;
-      ASSERT_THAT(child_.Acknowledge(sequence), IsOk());
+      sequence = applied->sequence;
+      ASSERT_THAT(child_.Acknowledge(fence, sequence), IsOk());
     }
   }
 
@@ -180,18 +183,18 @@ TEST_F(StatusStoreTest, TellsACommitOnlyBehindTheServersThatCameWithIt) {
   const auto opened = parent_.OpenInbox("BOS", Epoch());
   ASSERT_THAT(opened, IsOk());
   // The change above has its sequence already when the commit of LAB comes in.
-  ASSERT_THAT(child_.TakeRecords(*opened, 1), IsOk());
+  ASSERT_THAT(child_.TakeRecords(Fence(), *opened, 1), IsOk());
   AtChild(
       "INSERT INTO waybill.job_server (job_id, site_code, server_name, state) VALUES ('CEN00007', "
       "'LAB', 's', 1);"
       "UPDATE waybill.job_site SET commit_seen = true WHERE site_code = 'LAB'");
   std::int64_t sequence = *opened;
   for (const char* expected : {"false 0", "false 1", "true 1"}) {
-    const auto records = child_.TakeRecords(sequence, 1);
+    const auto records = child_.TakeRecords(Fence(), sequence, 1);
     ASSERT_THAT(records, IsOk());
     const auto applied = parent_.Apply("BOS", Epoch(), *records);
     ASSERT_THAT(applied, IsOk());
-    sequence = *applied;
+    sequence = applied->sequence;
     EXPECT_EQ(
         AtParent("SELECT commit_seen::text || ' ' || (SELECT count(*) FROM waybill.job_server)"
                  " FROM waybill.job_site WHERE site_code = 'LAB'"),
@@ -226,7 +229,7 @@ TEST_F(StatusStoreTest, KeepsQuietAboutJobsOfItsOwn) {
   AtChild(
       "UPDATE waybill.job SET origin_site_code = 'BOS'; UPDATE waybill.job_site SET bytes_sent = "
       "1");
-  EXPECT_TRUE(child_.TakeRecords(child_.GetShipping()->shipped_sequence, 10)->empty());
+  EXPECT_TRUE(child_.TakeRecords(Fence(), child_.GetShipping()->shipped_sequence, 10)->empty());
 }
 
 TEST_F(StatusStoreTest, AppliesABatchOnceHoweverOftenItComes) {
@@ -234,10 +237,10 @@ TEST_F(StatusStoreTest, AppliesABatchOnceHoweverOftenItComes) {
       "INSERT INTO waybill.workstation (sms_id, site_code, host_name, domain) VALUES ('BOS00001', "
       "'BOS', 'w1', 'D')");
   ASSERT_THAT(parent_.OpenInbox("BOS", Epoch()), IsOk());
-  const std::vector<StatusRecord> records = *child_.TakeRecords(0, 100);
+  const std::vector<StatusRecord> records = *child_.TakeRecords(Fence(), 0, 100);
   const std::int64_t last = records.back().sequence();
-  EXPECT_EQ(*parent_.Apply("BOS", Epoch(), records), last);
-  EXPECT_EQ(*parent_.Apply("BOS", Epoch(), records), last);
+  EXPECT_EQ(parent_.Apply("BOS", Epoch(), records)->sequence, last);
+  EXPECT_EQ(parent_.Apply("BOS", Epoch(), records)->sequence, last);
   EXPECT_EQ(*parent_.OpenInbox("BOS", Epoch()), last) << "where a broken stream goes on";
   StatusRecord gap;
   gap.set_sequence(last + 2);
@@ -254,18 +257,30 @@ TEST_F(StatusStoreTest, RefusesWhoIsNoChildAndAnOldEpoch) {
   EXPECT_THAT(parent_.Apply("BOS", 4, {}), StatusIs(absl::StatusCode::kFailedPrecondition));
 }
 
-TEST_F(StatusStoreTest, ChangesNothingWhenOneRecordOfABatchIsOutOfScope) {
-  ASSERT_THAT(parent_.OpenInbox("BOS", Epoch()), IsOk());
-  StatusRecord good;
-  good.set_sequence(1);
-  good.mutable_workstation()->set_sms_id("BOS00009");
-  good.mutable_workstation()->set_site_code("BOS");
-  StatusRecord foreign = good;
-  foreign.set_sequence(2);
-  foreign.mutable_workstation()->set_site_code("NYC");
-  EXPECT_THAT(parent_.Apply("BOS", Epoch(), {good, foreign}),
-              StatusIs(absl::StatusCode::kFailedPrecondition));
-  EXPECT_EQ(AtParent("SELECT count(*) FROM waybill.workstation"), "0");
+// LAB is BOS's child here; NYC has put it too and cannot know.
+TEST_F(StatusStoreTest, ASecondParentIsPassedOverAndTheChildsStreamGoesOn) {
+  StatusRecord site;
+  site.set_sequence(1);
+  site.mutable_site()->set_site_code("LAB");
+  site.mutable_site()->set_parent_site_code("NYC");
+  site.mutable_site()->set_name("stolen");
+  StatusRecord server;
+  server.set_sequence(2);
+  server.mutable_distribution_server()->set_site_code("LAB");
+  server.mutable_distribution_server()->set_server_name("DS1");
+  StatusRecord own = server;
+  own.set_sequence(3);
+  own.mutable_distribution_server()->set_site_code("NYC");
+  ASSERT_THAT(parent_.OpenInbox("NYC", 1), IsOk());
+  for (const std::vector<StatusRecord>& batch : {std::vector<StatusRecord>{site, server}, {own}}) {
+    const auto applied = parent_.Apply("NYC", 1, batch);
+    ASSERT_THAT(applied, IsOk());
+    EXPECT_EQ(applied->sequence, batch.back().sequence());
+    EXPECT_EQ(applied->passed_over.size(), batch.size() == 2 ? 2U : 0U);
+  }
+  EXPECT_EQ(AtParent("SELECT parent_site_code || name FROM waybill.site WHERE site_code = 'LAB'"),
+            "BOS");
+  EXPECT_EQ(cen_.Joined("SELECT site_code FROM waybill.distribution_server"), "NYC");
 }
 
 TEST_F(StatusStoreTest, ReportsEverythingAnewAfterARestore) {
@@ -275,24 +290,48 @@ TEST_F(StatusStoreTest, ReportsEverythingAnewAfterARestore) {
   Ship();
   const std::int64_t before = Epoch();
   AtChild("UPDATE waybill.workstation SET host_name = 'restored'");
-  ASSERT_THAT(child_.StartEpoch(), IsOk());
+  ASSERT_THAT(child_.StartEpoch(Fence()), IsOk());
   EXPECT_GT(Epoch(), before);
   Ship();
   EXPECT_EQ(AtParent("SELECT host_name FROM waybill.workstation"), "restored");
 }
 
 TEST_F(StatusStoreTest, LetsOneProcessShipAtATime) {
-  ASSERT_THAT(child_.TakeShipperLease("one", kLease), IsOk());
-  EXPECT_THAT(child_.TakeShipperLease("one", kLease), IsOk());
+  const auto fence = child_.TakeShipperLease("one", kLease);
+  ASSERT_THAT(fence, IsOk());
+  EXPECT_EQ(*child_.TakeShipperLease("one", kLease), *fence) << "renewed";
   EXPECT_THAT(child_.TakeShipperLease("two", kLease), StatusIs(absl::StatusCode::kAborted));
   AtChild("UPDATE waybill.lease SET end_time = now()");
-  EXPECT_THAT(child_.TakeShipperLease("two", kLease), IsOk());
+  EXPECT_GT(*child_.TakeShipperLease("two", kLease), *fence);
+}
+
+// It slept for longer than its lease, and goes on where it was.
+TEST_F(StatusStoreTest, AShipperThatLostItsLeaseChangesNothing) {
+  bos_.AddWorkstation("BOS00001", "SALES", "pc1");
+  const std::int64_t stale = *child_.TakeShipperLease("one", kLease);
+  AtChild("UPDATE waybill.lease SET end_time = now()");
+  const std::int64_t fence = *child_.TakeShipperLease("two", kLease);
+  const auto records = child_.TakeRecords(fence, 0, 100);
+  ASSERT_THAT(records, IsOk());
+  bos_.AddWorkstation("BOS00002", "SALES", "pc2");
+
+  const std::string state =
+      "SELECT (SELECT string_agg(outbox_id || ':' || coalesce(sequence, 0), ' ' ORDER BY outbox_id)"
+      " FROM waybill.outbox) || s::text FROM waybill.self s";
+  const std::string before = bos_.Text(state);
+  constexpr auto kLost = absl::StatusCode::kFailedPrecondition;
+  EXPECT_THAT(child_.TakeRecords(stale, 0, 100), StatusIs(kLost));
+  EXPECT_THAT(child_.Acknowledge(stale, records->back().sequence()), StatusIs(kLost));
+  EXPECT_THAT(child_.PutAncestors(stale, {"OLD"}), StatusIs(kLost));
+  EXPECT_THAT(child_.StartEpoch(stale), StatusIs(kLost));
+  EXPECT_EQ(bos_.Text(state), before);
+  EXPECT_THAT(child_.Acknowledge(fence, records->back().sequence()), IsOk());
 }
 
 TEST_F(StatusStoreTest, TellsAChildTheLineAboveIt) {
   EXPECT_THAT(*parent_.ListLine(), ::testing::ElementsAre("CEN"));
   EXPECT_THAT(*child_.ListLine(), ::testing::ElementsAre("BOS", "CEN"));
-  ASSERT_THAT(child_.PutAncestors({"CEN", "TOP"}), IsOk());
+  ASSERT_THAT(child_.PutAncestors(Fence(), {"CEN", "TOP"}), IsOk());
   EXPECT_THAT(*child_.ListLine(), ::testing::ElementsAre("BOS", "CEN", "TOP"));
 }
 

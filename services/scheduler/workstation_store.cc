@@ -219,10 +219,20 @@ absl::StatusOr<PutWorkstationsResult> WorkstationStore::PutBatch(
   return result;
 }
 
-absl::StatusOr<std::vector<site::v1::Workstation>> WorkstationStore::List(
-    const model::MachinePath& path, const std::string& after_sms_id, int count) {
-  return jobdb::Query(database_, sql::kListWorkstations, WorkstationFromRow, after_sms_id,
-                      path.site_code, path.domain, path.host_name, count);
+absl::StatusOr<Page<site::v1::Workstation>> WorkstationStore::List(const model::MachinePath& path,
+                                                                   const std::string& after_sms_id,
+                                                                   int count) {
+  Page<site::v1::Workstation> page;
+  const auto add = [&page](const pqxx::row& row) {
+    page.elements.push_back(WorkstationFromRow(row));
+    page.has_next = row["has_next"].as<bool>();
+    return true;
+  };
+  WAYBILL_RETURN_IF_ERROR(jobdb::Query(database_, sql::kListWorkstations, add, after_sms_id,
+                                       path.site_code, path.domain, path.host_name, count,
+                                       kPageBytesMax)
+                              .status());
+  return page;
 }
 
 }  // namespace waybill::scheduler

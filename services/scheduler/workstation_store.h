@@ -10,6 +10,7 @@
 
 #include "common/jobdb/database.h"
 #include "common/model/machine_path.h"
+#include "services/scheduler/paging.h"
 
 #include "waybill/site/v1/site.pb.h"
 
@@ -40,9 +41,8 @@ class WorkstationStore {
       absl::Span<const site::v1::Workstation> workstations);
 
   /// Up to `count` that `path` names, by SMS ID, behind `after_sms_id`.
-  absl::StatusOr<std::vector<site::v1::Workstation>> List(const model::MachinePath& path,
-                                                          const std::string& after_sms_id,
-                                                          int count);
+  absl::StatusOr<Page<site::v1::Workstation>> List(const model::MachinePath& path,
+                                                   const std::string& after_sms_id, int count);
 
  private:
   jobdb::Database& database_;

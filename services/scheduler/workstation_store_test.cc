@@ -64,12 +64,12 @@ TEST(WorkstationStoreTest, AChangedOneIsUpdatedWithAllItsFields) {
   EXPECT_EQ(result->updated_count, 1);
   const auto listed = registry.workstations.List({}, "", 10);
   ASSERT_THAT(listed, IsOk());
-  ASSERT_EQ(listed->size(), 1U);
-  EXPECT_EQ(listed->front().site_code(), "BOS");
-  EXPECT_EQ(listed->front().operating_system(), "windows");
-  EXPECT_EQ(listed->front().properties().at("owner"), "O'Brien \"x\" {1,2} \\ \xc3\xa9");
-  EXPECT_EQ(listed->front().properties_size(), 2);
-  EXPECT_GT(listed->front().register_time().seconds(), 0);
+  ASSERT_EQ(listed->elements.size(), 1U);
+  EXPECT_EQ(listed->elements.front().site_code(), "BOS");
+  EXPECT_EQ(listed->elements.front().operating_system(), "windows");
+  EXPECT_EQ(listed->elements.front().properties().at("owner"), "O'Brien \"x\" {1,2} \\ \xc3\xa9");
+  EXPECT_EQ(listed->elements.front().properties_size(), 2);
+  EXPECT_GT(listed->elements.front().register_time().seconds(), 0);
 }
 
 TEST(WorkstationStoreTest, AKnownIdMovesToItsNewName) {
@@ -144,15 +144,31 @@ TEST(WorkstationStoreTest, AMachinePathAndThePageLimitTheList) {
       "INSERT INTO waybill.workstation (sms_id, site_code, host_name, domain) "
       "VALUES ('LAB00001', 'LAB', 'a', 'SALES')");
   const auto list = [&registry](const model::MachinePath& path) {
-    return IdsOf(registry.workstations.List(path, "", 10).value());
+    return IdsOf(registry.workstations.List(path, "", 10).value().elements);
   };
   EXPECT_THAT(list({.site_code = "LAB", .domain = {}, .host_name = {}}), ElementsAre("LAB00001"));
   EXPECT_THAT(list({.site_code = "BOS", .domain = "SALES", .host_name = {}}),
               ElementsAre("BOS00001", "BOS00002"));
   EXPECT_THAT(list({.site_code = {}, .domain = {}, .host_name = "a"}),
               ElementsAre("BOS00001", "BOS00003", "LAB00001"));
-  EXPECT_THAT(IdsOf(registry.workstations.List({}, "BOS00002", 2).value()),
+  EXPECT_THAT(IdsOf(registry.workstations.List({}, "BOS00002", 2).value().elements),
               ElementsAre("BOS00003", "BOS00004"));
+}
+
+TEST(WorkstationStoreTest, APageEndsBeforeItOutgrowsAMessageAndSaysThatMoreFollow) {
+  Registry registry;
+  for (const char* host_name : {"a", "b", "c", "d"}) {
+    ASSERT_THAT(registry.workstations.PutBatch({MakeWorkstation("SALES", host_name)}), IsOk());
+  }
+  EXPECT_FALSE(registry.workstations.List({}, "", 4)->has_next);
+  EXPECT_TRUE(registry.workstations.List({}, "", 3)->has_next);
+  registry.db.Execute(
+      "UPDATE waybill.workstation SET properties = jsonb_build_object('x', repeat('x', 2000000))");
+  const auto page = registry.workstations.List({}, "", 100);
+  ASSERT_THAT(page, IsOk());
+  EXPECT_THAT(IdsOf(page->elements), ElementsAre("BOS00001", "BOS00002"));
+  EXPECT_TRUE(page->has_next);
+  EXPECT_FALSE(registry.workstations.List({}, "BOS00002", 100)->has_next);
 }
 
 TEST(WorkstationStoreTest, APropertyEditedByHandDoesNotStopAListing) {
@@ -161,7 +177,7 @@ TEST(WorkstationStoreTest, APropertyEditedByHandDoesNotStopAListing) {
   registry.db.Execute("UPDATE waybill.workstation SET properties = '{\"n\": 1, \"t\": \"x\"}'");
   const auto listed = registry.workstations.List({}, "", 10);
   ASSERT_THAT(listed, IsOk());
-  EXPECT_EQ(listed->front().properties_size(), 1);
+  EXPECT_EQ(listed->elements.front().properties_size(), 1);
 }
 
 TEST(WorkstationStoreTest, TenThousandAreRegisteredSetBySet) {

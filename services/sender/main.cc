@@ -42,13 +42,12 @@ constexpr int kCallThreads = 4;
 constexpr int kCallsMax = 64;  // Running and waiting.
 
 SendLoop::Options LoopOptions(const Config& config) {
-  return {
-      .sends_max = config.concurrent_sends,
-      .lease = config.lease,
-      .poll_interval = config.poll_interval,
-      .progress_max = config.progress_max,
-      .retry = {
-          .base = config.retry_base, .max = config.retry_max, .space_retry = config.space_retry}};
+  return {.sends_max = config.concurrent_sends,
+          .lease = config.lease,
+          .poll_interval = config.poll_interval,
+          .progress_max = config.progress_max,
+          .retry = {.backoff = {.base = config.retry_base, .max = config.retry_max},
+                    .space_retry = config.space_retry}};
 }
 
 absl::Status Serve(const Config& config) {

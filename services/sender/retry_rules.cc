@@ -1,11 +1,8 @@
 #include "services/sender/retry_rules.h"
 
-#include <algorithm>
-#include <cmath>
 #include <string>
 
 #include "absl/status/status.h"
-#include "absl/time/time.h"
 
 #include "common/model/reasons.h"
 
@@ -15,10 +12,8 @@ int FailuresAfter(int failures_before, bool made_progress) {
   return made_progress ? 1 : failures_before + 1;
 }
 
-absl::Duration RetryDelay(const RetryLimits& limits, int failures, double random) {
-  const int doublings = std::clamp(failures - 1, 0, 30);
-  const absl::Duration ceiling = std::min(limits.max, limits.base * std::exp2(doublings));
-  return ceiling * random;
+bool IsPermanent(const absl::Status& status) {
+  return absl::IsInvalidArgument(status) || absl::IsUnimplemented(status);
 }
 
 std::string FailureReason(const absl::Status& status) {

@@ -6,12 +6,13 @@
 #include "absl/status/status.h"
 #include "absl/time/time.h"
 
+#include "common/clock/backoff.h"
+
 namespace waybill::sender {
 
 /// How long to wait between attempts.
 struct RetryLimits {
-  absl::Duration base = absl::Seconds(5);          ///< The longest wait after the first failure.
-  absl::Duration max = absl::Minutes(15);          ///< The longest wait after any.
+  clock::BackoffLimits backoff = {.base = absl::Seconds(5), .max = absl::Minutes(15)};
   absl::Duration space_retry = absl::Seconds(10);  ///< While the neighbour has no room.
 };
 
@@ -19,10 +20,10 @@ struct RetryLimits {
 /// begins the count anew: a line that drops every few seconds still carries the package.
 int FailuresAfter(int failures_before, bool made_progress);
 
-/// The wait after `failures` (at least 1) in a row: anywhere between nothing and
-/// base * 2^(failures - 1), at most max, where `random` in [0, 1) says ("full jitter", Brooker
-/// 2015: many senders that failed together do not come back together).
-absl::Duration RetryDelay(const RetryLimits& limits, int failures, double random);
+/// Whether the neighbour, which answered with `status`, would answer any later attempt likewise: it
+/// calls the request wrong whatever the state, or does not know the call. All else may be mended
+/// before the job's deadline, a certificate too.
+bool IsPermanent(const absl::Status& status);
 
 /// Why an attempt failed, as it stands in the row: UNREACHABLE, DATA_LOSS or REFUSED, and the text.
 std::string FailureReason(const absl::Status& status);

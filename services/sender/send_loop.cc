@@ -17,6 +17,7 @@
 #include "absl/strings/string_view.h"
 #include "absl/time/time.h"
 
+#include "common/clock/backoff.h"
 #include "common/logging/log.h"
 #include "common/metrics/metrics.h"
 #include "common/model/channels.h"
@@ -53,6 +54,8 @@ absl::string_view ResultName(SendResult::Kind kind) {
       return "INSUFFICIENT_SPACE";
     case SendResult::Kind::kStopped:
       return "STOPPED";
+    case SendResult::Kind::kRefused:
+      return "REFUSED";
     case SendResult::Kind::kFailed:
       break;
   }
@@ -278,6 +281,10 @@ void SendLoop::Report(Worker& worker, const SendResult& result) {
     case SendResult::Kind::kStopped:
       reported.Update(ReportStopped(order, worker.control.ShouldStop()));
       break;
+    case SendResult::Kind::kRefused:
+      SetFailing(order.site_code, false);  // It answers.
+      reported.Update(deps_.store.FinishFailed(order, FailureReason(result.status)));
+      break;
     case SendResult::Kind::kFailed:
       reported.Update(ReportFailed(worker, result.status));
       break;
@@ -311,7 +318,8 @@ absl::Status SendLoop::ReportStopped(const SendOrder& order, SendControl::Stop w
           model::Reason(
               model::kUnreachable,
               absl::StrCat("nothing moved for ", absl::FormatDuration(options_.progress_max))),
-          RetryDelay(options_.retry, order.failures + 1, deps_.random()), order.failures + 1);
+          clock::BackoffDelay(options_.retry.backoff, order.failures + 1, deps_.random()),
+          order.failures + 1);
     case SendControl::Stop::kLeaseLost:
     case SendControl::Stop::kNone:
       break;
@@ -325,7 +333,8 @@ absl::Status SendLoop::ReportFailed(Worker& worker, const absl::Status& status) 
   SetFailing(order.site_code, !progress.accepted);
   const int failures = FailuresAfter(order.failures, progress.bytes_durable > 0);
   return deps_.store.Retry(order, FailureReason(status),
-                           RetryDelay(options_.retry, failures, deps_.random()), failures);
+                           clock::BackoffDelay(options_.retry.backoff, failures, deps_.random()),
+                           failures);
 }
 
 void SendLoop::SetFailing(const std::string& site_code, bool failing) {

@@ -81,7 +81,8 @@ class SendLoopTest : public testing::Test {
                   .clock = clock_,
                   .notify = [](absl::string_view) {},
                   .random = [] { return 0.5; }},
-                 {.retry = {.base = absl::Seconds(8), .space_retry = absl::Seconds(10)}}};
+                 {.retry = {.backoff = {.base = absl::Seconds(8), .max = absl::Minutes(15)},
+                            .space_retry = absl::Seconds(10)}}};
 };
 
 TEST_F(SendLoopTest, StreamsTheInstructionFromRowsAndEndsAsSent) {
@@ -116,12 +117,12 @@ TEST_F(SendLoopTest, AFailedAttemptWaitsWithJitterAndProgressBeginsTheCountAnew)
   Answer({.kind = SendResult::Kind::kFailed, .status = absl::UnavailableError("no answer")});
   RunSends();
   EXPECT_EQ(queue_.Request(1), "5 UNREACHABLE: no answer");
-  EXPECT_EQ(queue_.Query("SELECT attempt_count || ' ' || (next_time - now() BETWEEN '3 s' AND '4 "
+  EXPECT_EQ(queue_.Query("SELECT attempt_count || ' ' || (next_time - now() BETWEEN '4 s' AND '5 "
                          "s') FROM waybill.send_request"),
             "1 true");
   MakeDue();
   RunSends();
-  EXPECT_EQ(queue_.Query("SELECT attempt_count || ' ' || (next_time - now() BETWEEN '7 s' AND '8 "
+  EXPECT_EQ(queue_.Query("SELECT attempt_count || ' ' || (next_time - now() BETWEEN '8 s' AND '9 "
                          "s') FROM waybill.send_request"),
             "2 true");
   MakeDue();
@@ -129,6 +130,13 @@ TEST_F(SendLoopTest, AFailedAttemptWaitsWithJitterAndProgressBeginsTheCountAnew)
          {.bytes_total = 9, .bytes_sent = 9, .bytes_durable = 5, .accepted = true});
   RunSends();
   EXPECT_EQ(queue_.Query("SELECT attempt_count FROM waybill.send_request"), "1");
+}
+
+TEST_F(SendLoopTest, ARefusalForGoodEndsTheSendAtOnceWithTheSitesBehind) {
+  Answer({.kind = SendResult::Kind::kRefused, .status = absl::InvalidArgumentError("bad")});
+  RunSends();
+  EXPECT_EQ(queue_.Request(1), "7 REFUSED: INVALID_ARGUMENT: bad");
+  EXPECT_EQ(queue_.Sites(), "CEN2 LAB7 NYC7");
 }
 
 TEST_F(SendLoopTest, NoRoomIsNoFailureAndTheNumbersStandInTheReason) {

@@ -15,6 +15,7 @@
 #include "absl/time/time.h"
 
 #include "common/content/digest.h"
+#include "common/jobdb/advisory_locks.h"
 #include "common/jobdb/database.h"
 #include "common/jobdb/database_query.h"
 #include "common/model/proto_time.h"
@@ -174,6 +175,7 @@ std::vector<std::int64_t> Ids(const std::vector<SendOrder>& orders) {
 
 std::vector<SendOrder> ClaimChosen(pqxx::transaction_base& work,
                                    const SendStore::ClaimLimits& limits) {
+  jobdb::Execute(work, sql::kLockSendClaims, jobdb::kSendClaimLock);
   SlotState slots = {.sends_max = limits.sends_max, .active = {}, .failing = limits.failing};
   jobdb::Query(work, sql::kCountActiveSends, [&](const pqxx::row& row) {
     return slots.active.emplace(row["site_code"].as<std::string>(), row["active"].as<int>()).second;

@@ -59,7 +59,8 @@ class SendStore {
   /// NOT_FOUND before the site's Scheduler has started for the first time.
   absl::StatusOr<std::string> GetSiteCode();
 
-  /// Claims what ChooseSends chooses among the due requests of neighbours with an address.
+  /// Claims what ChooseSends chooses among the due requests of neighbours with an address. Senders
+  /// of one job database take turns, so the limits hold over all of them.
   struct ClaimLimits {
     int sends_max = 5;
     absl::Duration lease = absl::Seconds(15);

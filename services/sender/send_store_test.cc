@@ -7,8 +7,10 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include "absl/strings/str_cat.h"
 #include "absl/time/time.h"
 
+#include "common/jobdb/advisory_locks.h"
 #include "common/status/status_matchers.h"
 #include "services/sender/send_order.h"
 #include "services/sender/test_queue.h"
@@ -64,6 +66,24 @@ TEST_F(SendStoreTest, ClaimsByPriorityThenAgeWithinTheLimitsAndShowsIt) {
   EXPECT_EQ(queue_.Query("SELECT send_state FROM waybill.job_site WHERE job_id = 'CEN00002' AND "
                          "site_code = 'NYC'"),
             "3");
+}
+
+// The other one has claimed what fills NYC and not committed when this one counts. The lock on the
+// addresses stands for a commit between counting and choosing.
+TEST_F(SendStoreTest, TheLimitsHoldOverTwoSendersThatClaimAtOnce) {
+  for (const char* job_id : {"CEN00001", "CEN00002", "CEN00003"}) {
+    queue_.AddJob(job_id);
+    queue_.AddRequest(job_id, "NYC");
+  }
+  std::vector<SendOrder> orders;
+  queue_.WhileOpen(
+      absl::StrCat("SELECT pg_advisory_xact_lock(", jobdb::kSendClaimLock,
+                   ");"
+                   "LOCK TABLE waybill.address IN ACCESS EXCLUSIVE MODE;"
+                   "UPDATE waybill.send_request SET state = 3, fence = 1,"
+                   " lease_end_time = now() + interval '1 min' WHERE send_request_id <= 2"),
+      [&] { orders = Claim(); });
+  EXPECT_THAT(orders, IsEmpty()) << "NYC takes two at once";
 }
 
 TEST_F(SendStoreTest, ADeadSendersRequestIsClaimedAgainWithAHigherFenceAndTheDeadOneIsRefused) {

@@ -1,6 +1,7 @@
 #ifndef WAYBILL_SERVICES_SENDER_TEST_QUEUE_H_
 #define WAYBILL_SERVICES_SENDER_TEST_QUEUE_H_
 
+#include <functional>
 #include <memory>
 #include <string>
 
@@ -32,6 +33,10 @@ class TestQueue {
   jobdb::Database& database() { return *database_; }
   void Execute(const std::string& sql) const { db_.Execute(sql); }
   std::string Query(const std::string& sql) const { return db_.QueryText(sql); }
+
+  void WhileOpen(const std::string& sql, const std::function<void()>& step) const {
+    db_.WhileOpen(sql, step);
+  }
 
   /// A run job with targets at NYC and LAB.
   void AddJob(const std::string& job_id) const {

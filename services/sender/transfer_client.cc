@@ -29,6 +29,7 @@
 #include "common/rpc/identity.h"
 #include "common/status/status_macros.h"
 #include "services/sender/chunk_batch.h"
+#include "services/sender/retry_rules.h"
 #include "services/sender/send_order.h"
 
 #include "waybill/transfer/v1/transfer_service.grpc.pb.h"
@@ -137,6 +138,8 @@ SendResult Attempt::Run(transfer::v1::TransferService::Stub& stub,
     result_.status = local_error_;
   } else if (!finished.ok()) {
     result_.status = rpc::FromGrpcStatus(finished);
+    result_.kind =
+        IsPermanent(result_.status) ? SendResult::Kind::kRefused : SendResult::Kind::kFailed;
   } else {
     result_.status = absl::UnavailableError("the neighbour ended the transfer without committing");
   }

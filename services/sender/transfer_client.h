@@ -80,6 +80,7 @@ struct SendResult {
     kSuperseded,  ///< The neighbour has a newer revision: nothing to do.
     kNoSpace,     ///< The neighbour has no room; `needed_bytes`, `available_bytes`.
     kStopped,     ///< As SendControl asked.
+    kRefused,     ///< The neighbour will never take it; `status` says why.
     kFailed,      ///< `status` says why.
   };
   Kind kind = Kind::kFailed;

@@ -92,6 +92,9 @@ TEST_F(CliTest, TakesAPackageFromItsSourceToAWorkstationAndAwayAgain) {
   EXPECT_THAT(Table("CEN", {"site", "tree"}), AllOf(HasSubstr("CEN"), HasSubstr("NYC")));
   EXPECT_EQ(Json("CEN", {"site", "tree"})["sites"].size(), 2U);
   EXPECT_THAT(Table("CEN", {"site", "list"}), HasSubstr("127.0.0.1:"));
+  const json sites = Json("CEN", {"site", "list"});
+  EXPECT_EQ(sites["sites"].size(), 2U);
+  EXPECT_EQ(sites["addresses"][0]["concurrent_sends_max"], 3);
 
   MakeSource(h->root().SourceOf("tools"));
   Table("CEN", {"package", "create", "tools", "--source", h->root().SourceOf("tools"), "--command",

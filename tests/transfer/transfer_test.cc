@@ -116,6 +116,16 @@ TEST_F(TransferTest, AStreamCutAtEachAcknowledgementSendsAtMostOneCreditWindowAg
   EXPECT_LE(nyc_.PackBytes(), stored + stored / 10);
 }
 
+TEST_F(TransferTest, WhatTheNeighbourCallsWrongFailsAtOnce) {
+  const std::string version = cen_.ImportPackage("CEN00001", 1000, 1);
+  cen_.AddJob("CEN00001", "CEN00001", version, {"NYC"}, {"NYC"});
+  cen_.db().Execute("UPDATE waybill.job SET comment = chr(27)");
+  cen_.RunSends();
+  EXPECT_THAT(RequestState(), StartsWith("7 REFUSED: INVALID_ARGUMENT: "));
+  EXPECT_THAT(RequestState(), HasSubstr("spec.comment"));
+  EXPECT_EQ(cen_.Query("SELECT send_state FROM waybill.job_site"), "7");
+}
+
 TEST_F(TransferTest, ACancelStopsASendBeforeItsNextChunksAndEndsItAsCancelled) {
   const std::string version = cen_.ImportPackage("CEN00001", kPackageBytes, 1);
   cen_.AddJob("CEN00001", "CEN00001", version, {"NYC"}, {"NYC"});

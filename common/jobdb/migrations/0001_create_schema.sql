@@ -353,7 +353,7 @@ CREATE TABLE waybill.lease (
   fence      bigint      NOT NULL DEFAULT 1,
   end_time   timestamptz NOT NULL
 );
-COMMENT ON TABLE waybill.lease IS 'Work that one process of the site does at a time: the shipper of status, the collector of the store, an import of a package.';
+COMMENT ON TABLE waybill.lease IS 'Work that one process of the site does at a time: the shipper of status, an import of a package.';
 
 CREATE TABLE waybill.outbox (
   outbox_id bigint   PRIMARY KEY GENERATED ALWAYS AS IDENTITY,
@@ -458,3 +458,26 @@ SELECT job_id, site_code, count(*) AS total,
  GROUP BY job_id, site_code;
 COMMENT ON VIEW waybill.job_target_progress IS
   'Run phase of each job at each site. EXPIRED, NOT_APPLICABLE and ALREADY_INSTALLED are no failures; WITHDRAWN is one, unless the job was cancelled.';
+
+CREATE VIEW waybill.job_summary AS
+SELECT j.job_id, j.type, j.comment, j.package_id, j.version, j.priority, j.target_kind, j.target_names, j.start_after,
+       j.deadline, j.send_phase, j.refresh_existing, j.put_on_specified, j.server_group, j.command_name, j.offer_after,
+       j.mandatory_after, j.expires_after, j.state, j.reason, j.revision, j.create_time, j.activate_time, j.finish_time,
+       s.send_total, s.send_done, s.send_failed, s.send_retrying, d.distribute_total, d.distribute_done,
+       d.distribute_failed, d.distribute_retrying, r.run_total, r.run_done, r.run_failed
+  FROM waybill.job j
+ CROSS JOIN LATERAL (
+       SELECT count(*) AS send_total, count(*) FILTER (WHERE commit_seen AND send_state <> 7) AS send_done,
+              count(*) FILTER (WHERE send_state = 7) AS send_failed,
+              count(*) FILTER (WHERE send_state = 5) AS send_retrying
+         FROM waybill.job_site WHERE job_id = j.job_id) s
+ CROSS JOIN LATERAL (
+       SELECT coalesce(sum(total), 0) AS distribute_total, coalesce(sum(done), 0) AS distribute_done,
+              coalesce(sum(failed), 0) AS distribute_failed, coalesce(sum(retrying), 0) AS distribute_retrying
+         FROM waybill.job_server_progress WHERE job_id = j.job_id) d
+ CROSS JOIN LATERAL (
+       SELECT coalesce(sum(total), 0) AS run_total, coalesce(sum(done), 0) AS run_done,
+              coalesce(sum(failed), 0) AS run_failed
+         FROM waybill.job_target_progress WHERE job_id = j.job_id) r;
+COMMENT ON VIEW waybill.job_summary IS
+  'Each job as it is shown, with its three phases counted. Ask for single jobs, or join it to a page of ids: counting is done for each row.';

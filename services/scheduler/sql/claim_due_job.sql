@@ -10,4 +10,4 @@ UPDATE waybill.job j
                     LIMIT 1
                       FOR UPDATE OF d SKIP LOCKED)
 RETURNING j.job_id, j.fence, j.package_id, encode(j.version, 'hex') AS version, j.type, j.send_phase,
-          p.source_directory <> '' AS has_source
+          p.source_directory <> '' AS has_source, j.deadline <= now() AS is_late

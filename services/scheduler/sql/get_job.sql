@@ -1,21 +1,9 @@
 -- $1 job_id
-SELECT j.job_id, j.type, j.comment, j.package_id, encode(j.version, 'hex') AS version, j.priority, j.target_kind,
-       j.target_names, j.start_after, j.deadline, j.send_phase, j.refresh_existing, j.put_on_specified, j.server_group,
-       j.command_name, j.offer_after, j.mandatory_after, j.expires_after, j.state, j.reason, j.revision, j.create_time,
-       j.activate_time, j.finish_time, s.send_total, s.send_done, s.send_failed, s.send_retrying, d.distribute_total,
-       d.distribute_done, d.distribute_failed, d.distribute_retrying, r.run_total, r.run_done, r.run_failed
-  FROM waybill.job j
- CROSS JOIN LATERAL (
-       SELECT count(*) AS send_total, count(*) FILTER (WHERE commit_seen AND send_state <> 7) AS send_done,
-              count(*) FILTER (WHERE send_state = 7) AS send_failed,
-              count(*) FILTER (WHERE send_state = 5) AS send_retrying
-         FROM waybill.job_site WHERE job_id = j.job_id) s
- CROSS JOIN LATERAL (
-       SELECT coalesce(sum(total), 0) AS distribute_total, coalesce(sum(done), 0) AS distribute_done,
-              coalesce(sum(failed), 0) AS distribute_failed, coalesce(sum(retrying), 0) AS distribute_retrying
-         FROM waybill.job_server_progress WHERE job_id = j.job_id) d
- CROSS JOIN LATERAL (
-       SELECT coalesce(sum(total), 0) AS run_total, coalesce(sum(done), 0) AS run_done,
-              coalesce(sum(failed), 0) AS run_failed
-         FROM waybill.job_target_progress WHERE job_id = j.job_id) r
- WHERE j.job_id = $1
+SELECT job_id, type, comment, package_id, encode(version, 'hex') AS version, priority, target_kind,
+       target_names, cardinality(target_names) AS target_count, start_after, deadline,
+       send_phase, refresh_existing, put_on_specified, server_group, command_name, offer_after,
+       mandatory_after, expires_after, state, reason, revision, create_time, activate_time,
+       finish_time, send_total, send_done, send_failed, send_retrying, distribute_total, distribute_done,
+       distribute_failed, distribute_retrying, run_total, run_done, run_failed
+  FROM waybill.job_summary
+ WHERE job_id = $1

@@ -1,5 +1,5 @@
 -- $1 how many at most
--- Only the holder of the shipper's lease runs this. Sequences go on from the last one given, in the order of the rows.
+-- Runs under lock_shipper_lease, so that one process gives numbers. Sequences go on from the last one given, in the order of the rows.
 WITH batch AS (
   SELECT outbox_id, row_number() OVER (ORDER BY outbox_id) AS place
     FROM (SELECT outbox_id FROM waybill.outbox WHERE sequence IS NULL ORDER BY outbox_id LIMIT $1) waiting
