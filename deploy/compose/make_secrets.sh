@@ -1,9 +1,9 @@
 #!/usr/bin/env bash
-# Makes what the containers of a hierarchy keep secret, each thing only where it is needed. Which sites and
-# workstations there are is said by the directories that are mounted:
+# Makes what the containers of a hierarchy keep secret, each thing only where it is needed. Which sites, workstations
+# and administrators there are is said by the directories that are mounted:
 #
 #   /authority               the throw-away certificate authority, and all that it made
-#   /admin                   ca.pem, and certificate and key of the administrator "admin"
+#   /admins/<name>           ca.pem, certificate and key of the administrator
 #   /sites/<code>            ca.pem, certificates and keys of the four services, database.password, database.uri
 #   /workstations/<SMS ID>   identity/ with ca.pem, workstation.pem, workstation.key
 #
@@ -60,6 +60,12 @@ give_site() {
   chmod 0755 "$directory"
 }
 
+give_admin() {
+  local directory=$1
+  give_identity "$SERVICE_USER" "${directory##*/}" "$directory" "${directory##*/}"
+  chmod 0755 "$directory"
+}
+
 give_workstation() {
   local volume=$1 sms_id=${1##*/}
   install -d -o "$SERVICE_USER" -g "$SERVICE_USER" -m 0700 "$volume/identity"
@@ -69,7 +75,8 @@ give_workstation() {
 
 main() {
   shopt -s nullglob
-  local directory identities=(--admin admin)
+  local directory identities=()
+  for directory in /admins/*; do identities+=(--admin "${directory##*/}"); done
   for directory in /sites/*; do identities+=(--site "${directory##*/}"); done
   for directory in /workstations/*; do
     directory=${directory##*/}
@@ -77,8 +84,7 @@ main() {
   done
   remove_old
   make_certs.sh /authority "${identities[@]}"
-  give_identity "$SERVICE_USER" admin /admin admin
-  chmod 0755 /admin
+  for directory in /admins/*; do give_admin "$directory"; done
   for directory in /sites/*; do give_site "$directory"; done
   for directory in /workstations/*; do give_workstation "$directory"; done
 }

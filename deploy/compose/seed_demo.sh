@@ -29,9 +29,10 @@ join_sites() {
 }
 
 register_servers() {
-  local entry site server domain
+  local entry site server domain url
   for entry in "${SERVERS[@]}"; do
-    site=${entry%%:*} server=${entry#*:}
+    site=${entry%%:*} server=${entry#*:} url=()
+    ! waybill server put --help | grep -q -e --url || url=(--url "c=http://${site,,}-$server:8080")
     at "$site" server put "${server^^}" --share "c=/srv/$server" "${url[@]}"
   done
   for entry in "${SITES[@]}"; do

@@ -1,8 +1,9 @@
 """The whole road: a run job to every workstation of four sites, and its package removed with proof."""
 
-from hierarchy import SHARES, docker
+from hierarchy import SHARES, SITES, docker
 from story import Story
 
+WORKSTATIONS = [f"{site}0000{n}" for site in SITES for n in (1, 2)]
 SUMS = "cd {} && find . -type f -print0 | sort -z | xargs -0 sha256sum"
 
 
@@ -11,7 +12,7 @@ class RoadStory(Story):
         return self.h.exec(service, "sh", "-c", line).stdout.strip()
 
     def test_a_run_job_reaches_every_workstation_and_its_removal_is_proved(self):
-        job_id = self.h.submit("run", "--package", "hello", "--command", "greet", "--path", "*|*|*")
+        job_id = self.h.submit("run", "--package", "hello", "--command", "greet", "--workstations", ",".join(WORKSTATIONS))
         self.h.await_complete(job_id)
         self.assert_everyone_ran(job_id)
         spec = self.h.job(job_id)["spec"]
@@ -19,20 +20,19 @@ class RoadStory(Story):
         self.assert_trees_are_equal(place)
         self.assert_served_in_ranges(place)
 
-        self.h.await_complete(self.h.submit("remove", "--package", "hello", "--sites", "*"))
+        self.h.await_complete(self.h.submit("remove", "--package", "hello", "--sites", ",".join(SITES)))
         self.assert_nothing_is_left(spec["package_id"])
 
     def assert_everyone_ran(self, job_id):
         targets = self.h.targets(job_id)
-        self.assertEqual(sorted(t["sms_id"] for t in targets),
-                         [f"{site}0000{n}" for site in ("BOS", "CEN", "LAB", "NYC") for n in (1, 2)])
+        self.assertEqual(sorted(t["sms_id"] for t in targets), sorted(WORKSTATIONS))
         for target in targets:
             with self.subTest(workstation=target["sms_id"]):
                 self.assertEqual(target["state"], "TARGET_STATE_SUCCEEDED")
                 self.assertEqual(target["output"], "Hello, world!\n")
 
     def assert_trees_are_equal(self, place):
-        source = docker("exec", self.h.desk, "sh", "-c", SUMS.format("/opt/hello"))
+        source = docker("exec", self.h.desk, "sh", "-c", SUMS.format("/srv/source/hello"))
         self.assertIn("bin/hello", source)
         for site, server in SHARES:
             with self.subTest(site=site, server=server):
