@@ -3,6 +3,7 @@
 import json
 import os
 import pathlib
+import re
 import shlex
 import shutil
 import subprocess
@@ -13,6 +14,7 @@ SITES = ("CEN", "NYC", "BOS", "LAB")
 SERVICES = ("scheduler", "sender", "despooler", "pcm-manager")
 SHARES = (("CEN", "ds1"), ("NYC", "ds1"), ("NYC", "ds2"), ("BOS", "ds1"), ("LAB", "ds1"))
 START_SECONDS_MAX = 240
+TROUBLE = re.compile(r"\b(error|warn(ing)?|fatal|panic|failed|no such)\b", re.I)
 
 # Waits until whoever holds its input is gone, and then removes what has the project's label. It is nobody's child, so
 # that it also outlives a test that is killed.
@@ -129,10 +131,12 @@ class Project:
         return self.exec(service, "timeout", "3", "bash", "-c", f"exec 3<>/dev/tcp/{address}/{port}",
                          check=False).returncode == 0
 
+    # Those without a health check need only run.
     def await_healthy(self, *services, seconds_max=START_SECONDS_MAX):
         def healthy():
-            states = {s: self.inspect(s)["State"].get("Health", {}).get("Status") for s in services}
-            ill = {s: state for s, state in states.items() if state != "healthy"}
+            states = {s: self.inspect(s)["State"] for s in services}
+            states = {s: state.get("Health", state)["Status"] for s, state in states.items()}
+            ill = {s: state for s, state in states.items() if state not in ("healthy", "running")}
             if ill:
                 raise Failure(f"not healthy: {ill}")
             return True
@@ -167,10 +171,10 @@ class Project:
     # ---- what went wrong
 
     def last_log_lines(self, count=6):
-        """Of each container, what is not said at level info."""
+        """Of each container, what sounds like trouble."""
         for service in sorted(self.containers()):
             done = run("docker", "logs", "--tail", "200", self.id_of(service), check=False)
-            lines = [line for line in (done.stdout + done.stderr).splitlines() if '"level":"info"' not in line]
+            lines = [line for line in (done.stdout + done.stderr).splitlines() if TROUBLE.search(line)]
             yield from (f"{service}: {line[:400]}" for line in lines[-count:])
 
 
