@@ -22,6 +22,7 @@ void AddServerCommands(CLI::App& app, Session& session);
 void AddGroupCommands(CLI::App& app, Session& session);
 void AddWorkstationCommands(CLI::App& app, Session& session);
 void AddSendCommands(CLI::App& app, Session& session);
+void AddHealthCommand(CLI::App& app, Session& session);
 
 /// A noun that shows its verbs when none is given.
 CLI::App* AddNoun(CLI::App& app, const std::string& name, const std::string& description);

@@ -48,6 +48,7 @@ int main(int argc, char** argv) {
   cli::AddGroupCommands(app, session);
   cli::AddWorkstationCommands(app, session);
   cli::AddSendCommands(app, session);
+  cli::AddHealthCommand(app, session);
   try {
     app.parse(argc, argv);
   } catch (const CLI::ParseError& error) {
