@@ -34,10 +34,9 @@ bool Holds(const std::vector<std::string>& uuids, const std::string& uuid) {
 }
 
 absl::StatusOr<Listing> ListPacks(const tree::Directory& directory) {
-  WAYBILL_ASSIGN_OR_RETURN(const std::vector<tree::Entry> entries, directory.List());
+  WAYBILL_ASSIGN_OR_RETURN(const std::vector<std::string> names, directory.ListNames());
   Listing listing;
-  for (const tree::Entry& entry : entries) {
-    absl::string_view name = entry.name;
+  for (absl::string_view name : names) {
     if (absl::ConsumeSuffix(&name, ".pack")) {
       listing.packs.emplace_back(name);
     } else if (absl::ConsumeSuffix(&name, ".idx")) {
@@ -272,20 +271,14 @@ absl::StatusOr<std::shared_ptr<const tree::File>> ChunkStore::OpenPackFile(
 
 absl::StatusOr<std::vector<bool>> ChunkStore::Missing(const ChunkList& chunks,
                                                       const PackWriter* own) {
-  std::vector<bool> missing(chunks.size(), false);
-  const auto look = [&](size_t i) {
-    const Digest& digest = chunks[i].digest;
-    return !FindSealed(digest).has_value() && (own == nullptr || !own->Find(digest).has_value());
-  };
-  bool any = false;
-  for (size_t i = 0; i < chunks.size(); ++i) {
-    missing[i] = look(i);
-    any = any || missing[i];
-  }
-  if (!any) return missing;
+  // First of all, not only when something lacks: another process may have collected a pack that we
+  // still know, and whoever asks is about to promise that the chunks stand.
   WAYBILL_RETURN_IF_ERROR(Refresh());
+  std::vector<bool> missing(chunks.size(), false);
   for (size_t i = 0; i < chunks.size(); ++i) {
-    missing[i] = missing[i] && look(i);
+    const Digest& digest = chunks[i].digest;
+    missing[i] =
+        !FindSealed(digest).has_value() && (own == nullptr || !own->Find(digest).has_value());
   }
   return missing;
 }

@@ -78,7 +78,8 @@ class ChunkStore {
 
   /// One bit per chunk of the list, true if it is lacking. Only what nobody can take back counts as
   /// there: sealed packs, and the packs of `own` (may be null); not those of other writers, which
-  /// may die.
+  /// may die. Lists the directory first, so that packs count that other processes sealed, and those
+  /// do not that others collected.
   absl::StatusOr<std::vector<bool>> Missing(const ChunkList& chunks, const PackWriter* own);
 
   // Keeping. ----------------------------------------------------------------------------------

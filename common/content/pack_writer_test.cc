@@ -270,6 +270,20 @@ TEST_F(PackWriterTest, CollectionRemovesDeadPacksAndNoLiveOrOpenOne) {
   EXPECT_EQ(PackFiles(".pack").size(), 2);
 }
 
+TEST_F(PackWriterTest, MissingSaysWhatAnotherProcessCollectedThoughItWasKnownBefore) {
+  const StoredChunk chunk = RawChunk("collected");
+  {
+    const std::unique_ptr<PackWriter> writer = store->NewWriter();
+    ASSERT_THAT(Put(*writer, chunk), IsOk());
+  }
+  ChunkList list;
+  ASSERT_THAT(list.Add({chunk.facts.digest, chunk.facts.plain_bytes}), IsOk());
+  ASSERT_EQ(store->Missing(list, nullptr).value(), std::vector<bool>({false}));
+  const std::unique_ptr<ChunkStore> collector = OpenStore();
+  ASSERT_THAT(collector->Collect([](const Digest& /*digest*/) { return false; }), IsOk());
+  EXPECT_EQ(store->Missing(list, nullptr).value(), std::vector<bool>({true}));
+}
+
 TEST_F(PackWriterTest, TwoThreadsWriteAndReadOneStoreAtOnce) {
   const auto work = [this](int number) {
     const std::unique_ptr<PackWriter> writer = store->NewWriter();

@@ -262,9 +262,14 @@ absl::StatusOr<ReceiveStore::Admission> ReceiveStore::Admit(const TransferKey& k
 
 absl::Status ReceiveStore::PutPin(const std::string& pin_id, const std::string& package_id,
                                   const content::Digest& version, absl::Duration limit) {
-  return jobdb::Execute(database_, sql::kPutPin, pin_id, package_id, jobdb::Bytes{version.bytes()},
-                        "despooler", limit)
-      .status();
+  return database_.RunRetrying(sql::kPutPin, [&](pqxx::transaction_base& work) {
+    // A collector that is unlinking does not know of this pin: what it finds dead must be gone
+    // before anybody looks at what stands.
+    jobdb::Execute(work, sql::kLockPackUnlinking, jobdb::kPackUnlinkLock);
+    jobdb::Execute(work, sql::kPutPin, pin_id, package_id, jobdb::Bytes{version.bytes()},
+                   "despooler", limit);
+    return absl::OkStatus();
+  });
 }
 
 absl::Status ReceiveStore::DeletePin(const std::string& pin_id) {

@@ -17,6 +17,7 @@
 #include "common/status/status_matchers.h"
 #include "services/despooler/instruction_rules.h"
 #include "services/despooler/received_transfer.h"
+#include "services/despooler/removal_store.h"
 #include "services/despooler/test_instruction.h"
 
 #include "despooler_sql.h"
@@ -136,6 +137,24 @@ TEST_F(ReceiveStoreTest, PinsAreProlongedByRepeatingAndCanBeTakenAway) {
   EXPECT_THAT(store_.DeletePin("transfer/CEN/1"), IsOk());
   EXPECT_THAT(store_.DeletePin("transfer/CEN/1"), IsOk());
   EXPECT_EQ(Query("SELECT count(*) FROM waybill.pin"), "0");
+}
+
+TEST_F(ReceiveStoreTest, APinIsNotPutWhilePacksAreUnlinked) {
+  const auto impatient =
+      jobdb::Database::Open({.uri = db_.uri(), .lock_timeout = absl::Milliseconds(100)}, sql::kAll)
+          .value();
+  const content::Digest version = content::Digest::FromHex(TestVersion()).value();
+  const auto put = [&] {
+    return ReceiveStore(*impatient).PutPin("transfer/CEN/1", "CEN00001", version, absl::Hours(1));
+  };
+  RemovalStore collector(*database_, "NYC");
+  ASSERT_THAT(collector.WithCollectionLock([&](const RemovalStore::Needed& needed) {
+    EXPECT_THAT(needed.pinned, testing::IsEmpty());
+    EXPECT_THAT(put(), StatusIs(absl::StatusCode::kUnavailable));
+    return absl::OkStatus();
+  }),
+              IsOk());
+  EXPECT_THAT(put(), IsOk());
 }
 
 TEST_F(ReceiveStoreTest, OneCommitMakesVersionJobSitesTargetsServersAndInstruction) {
