@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <string>
 #include <utility>
@@ -190,8 +191,12 @@ void RemovalLoop::Serve(const RemovalClaim& removal, ServerTask& task) {
   if (status.ok()) {
     status = RemoveCopies(removal, *copies, task);
   }
+  if (status.ok() && removal.may_hold_unknown) {
+    status = SweepShares(removal, *copies, task);
+  }
   if (task.IsLost() || absl::IsCancelled(status)) {
-    return;  // Whoever took it away has said what becomes of it, or its lease ends.
+    LetGo(removal.claim);  // Whoever took it away has said what becomes of it.
+    return;
   }
   if (!status.ok()) {
     RetryLater(removal.claim, status);
@@ -216,6 +221,9 @@ absl::Status RemovalLoop::RemoveCopies(const RemovalClaim& removal,
                                        const std::vector<LedgerCopy>& copies,
                                        ServerTask& task) const {
   for (const LedgerCopy& copy : copies) {
+    if (copy.is_later) {
+      continue;
+    }
     task.Touch(parts_.clock.Monotonic());
     if (task.IsLost()) {
       return absl::CancelledError("the removal was stopped");
@@ -237,15 +245,72 @@ absl::Status RemovalLoop::RemoveCopy(const RemovalClaim& removal, const LedgerCo
       ShareDirectoryOf(copy.place.directory, copy.place.drive, removal.package_id, copy.version));
   // A share that is not there proves nothing: its mount may be gone, with the copy on it.
   WAYBILL_ASSIGN_OR_RETURN(const tree::Directory share, tree::Directory::Open(share_directory));
+  WAYBILL_ASSIGN_OR_RETURN(std::vector<std::string> newest_first,
+                           parts_.servers.ListVersionNames(removal.package_id));
   const ServerCopy on_share(share, {.drive = copy.place.drive,
                                     .package_id = removal.package_id,
                                     .version = copy.version,
                                     .job_id = removal.claim.job_id,
-                                    .fence = removal.claim.fence});
-  return on_share.Remove([&] {
+                                    .fence = removal.claim.fence,
+                                    .newest_first = std::move(newest_first)});
+  return on_share.Remove(LostOf(task));
+}
+
+// As with a copy that the ledger knows, a share that is not there proves nothing.
+absl::Status RemovalLoop::SweepShares(const RemovalClaim& removal,
+                                      const std::vector<LedgerCopy>& copies,
+                                      ServerTask& task) const {
+  ShareSweep sweep = {.package_id = removal.package_id,
+                      .version = removal.version,
+                      .job_id = removal.claim.job_id,
+                      .fence = removal.claim.fence};
+  WAYBILL_ASSIGN_OR_RETURN(sweep.newest_first, parts_.servers.ListVersionNames(removal.package_id));
+  for (const LedgerCopy& copy : copies) {
+    if (copy.is_later) {
+      sweep.spared.push_back(copy.version);
+    }
+  }
+  WAYBILL_ASSIGN_OR_RETURN(const std::vector<ShareDirectory> shares,
+                           parts_.servers.ListShares(removal.claim.server_name));
+  for (const ShareDirectory& share : shares) {
+    const auto look = [&]() -> absl::StatusOr<int> {
+      WAYBILL_ASSIGN_OR_RETURN(const tree::Directory directory,
+                               tree::Directory::Open(share.directory));
+      sweep.drive = share.drive;
+      return SweepShare(directory, sweep, LostOf(task));
+    };
+    const absl::StatusOr<int> swept = look();
+    if (!swept.ok()) {
+      return absl::Status(swept.status().code(),
+                          absl::StrCat("server ", removal.claim.server_name, ", directory ",
+                                       share.directory, ": ", swept.status().message()));
+    }
+    if (*swept > 0) {
+      log::Warning("removed copies that the ledger did not know",
+                   {{"job_id", removal.claim.job_id},
+                    {"server_name", removal.claim.server_name},
+                    {"directory", share.directory},
+                    {"copies", *swept}});
+    }
+  }
+  return absl::OkStatus();
+}
+
+std::function<bool()> RemovalLoop::LostOf(ServerTask& task) const {
+  return [&task, this] {
     task.Touch(parts_.clock.Monotonic());
     return task.IsLost();
-  });
+  };
+}
+
+void RemovalLoop::LetGo(const ServerClaim& claim) const {
+  const absl::Status status = parts_.servers.LetGo(claim);
+  if (!status.ok()) {
+    log::Warning("a lease is left to end by itself",
+                 {{"job_id", claim.job_id}, {"server_name", claim.server_name}, {"error", status}});
+    return;
+  }
+  notify_(model::kDistributeChannel);
 }
 
 void RemovalLoop::RetryLater(const ServerClaim& claim, const absl::Status& why) {
@@ -309,7 +374,8 @@ absl::StatusOr<bool> RemovalLoop::Collect() {
 }
 
 void RemovalLoop::NotifyEnded() const {
-  for (const char* channel : {model::kOutboxChannel, model::kJobChannel}) {
+  for (const char* channel :
+       {model::kDefinitionChannel, model::kOutboxChannel, model::kJobChannel}) {
     notify_(channel);
   }
 }

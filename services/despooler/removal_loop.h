@@ -1,7 +1,9 @@
 #ifndef WAYBILL_SERVICES_DESPOOLER_REMOVAL_LOOP_H_
 #define WAYBILL_SERVICES_DESPOOLER_REMOVAL_LOOP_H_
 
+#include <functional>
 #include <string>
+#include <vector>
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
@@ -21,7 +23,8 @@ namespace waybill::despooler {
 /// Removes packages: every copy on this site's servers, with proof, then the compressed package.
 ///
 /// wake -> claim due rows of remove jobs -> for each server, on a thread of its own: remove each
-/// copy that the ledger knows, look that it is gone, take it out of the ledger, REMOVED.
+/// copy that the ledger knows and that no later job put there, look that it is gone; where a copy
+/// may stand that the ledger does not know, look at every share; then out of the ledger, REMOVED.
 ///
 /// When a job has no open server here: at the site where the package was made, whose compressed
 /// package stays by rule, that is all. Elsewhere the versions leave the database, then their
@@ -75,6 +78,10 @@ class RemovalLoop {
                             ServerTask& task) const;
   absl::Status RemoveCopy(const RemovalClaim& removal, const LedgerCopy& copy,
                           ServerTask& task) const;
+  absl::Status SweepShares(const RemovalClaim& removal, const std::vector<LedgerCopy>& copies,
+                           ServerTask& task) const;
+  std::function<bool()> LostOf(ServerTask& task) const;
+  void LetGo(const ServerClaim& claim) const;
   void RetryLater(const ServerClaim& claim, const absl::Status& why);
   absl::StatusOr<bool> ClearSites();
   absl::StatusOr<bool> ClearSite(const SiteRemoval& removal);

@@ -47,19 +47,27 @@ class RemovalLoopTest : public ::testing::Test {
                              const std::string& bytes) {
     const content::Digest version =
         site_.AddVersion(package_id, {{"setup", "#!"}, {"data", bytes}});
-    site_.AddJob(job_id, package_id, &version);
     for (const char* server : {"DS1", "DS2"}) {
       if (!*site_.root().Exists(absl::StrCat(server, "c"))) {
         site_.AddServer(server);
       }
-      site_.AddJobServer(job_id, server);
+    }
+    Distribute(job_id, version, {"DS1", "DS2"}, package_id);
+    return version;
+  }
+
+  void Distribute(const std::string& job_id, const content::Digest& version,
+                  const std::vector<std::string>& server_names,
+                  const std::string& package_id = kPackage) {
+    site_.AddJob(job_id, package_id, &version);
+    for (const std::string& server_name : server_names) {
+      site_.AddJobServer(job_id, server_name);
     }
     DistributeLoop loop({.store = servers_, .content = site_.content(), .clock = site_.clock()},
                         site_.Drives(), [](absl::string_view /*channel*/) {}, {});
     EXPECT_THAT(loop.RunOnce(), IsOk());
     EXPECT_TRUE(loop.crew().WaitIdle(absl::Seconds(30)));
     EXPECT_EQ(site_.ServerState(job_id, "DS1"), "3 ");
-    return version;
   }
 
   std::unique_ptr<RemovalLoop> MakeLoop(const std::string& site_code = "NYC") {
@@ -175,6 +183,80 @@ TEST_F(RemovalLoopTest, DoesNotTakeAShareThatIsAwayForProof) {
   EXPECT_EQ(site_.ServerState(kRemoveJob, "DS2"), "7 ");
   EXPECT_FALSE(Stands("DS2"));
   EXPECT_EQ(PackageRemoved(), "t");
+}
+
+TEST_F(RemovalLoopTest, LeavesACopyThatALaterJobReliesOn) {
+  AddRemoveServers();
+  site_.AddWorkstation("NYC00001");
+  site_.AddTarget("CEN00042", "NYC00001", 4);  // Its command runs.
+  ASSERT_THAT(site_.root().Rename("DS1c", site_.root(), "away"), IsOk());
+  const auto loop = MakeLoop();
+  Remove(*loop);
+  EXPECT_THAT(site_.ServerState(kRemoveJob, "DS1"), StartsWith("4 SERVER_FAILED"));
+  EXPECT_EQ(site_.server().QueryText("SELECT offer_version FROM waybill.pcm_definition"), "1")
+      << "DS2 has gone from the running offer";
+
+  ASSERT_THAT(site_.root().Rename("away", site_.root(), "DS1c"), IsOk());
+  Distribute("CEN00060", version_, {"DS1"});
+  site_.LetTimePass();
+  Remove(*loop);
+  EXPECT_EQ(site_.ServerState(kRemoveJob, "DS1"), "7 ");
+  EXPECT_EQ(site_.ServerState("CEN00060", "DS1"), "3 ");
+  EXPECT_TRUE(Stands("DS1"));
+  EXPECT_EQ(site_.Count("location WHERE server_name = 'DS1'"), "1");
+}
+
+// As when the Despooler died between the rename and the ledger, and the row was ended meanwhile.
+TEST_F(RemovalLoopTest, RemovesACopyThatTheLedgerDoesNotKnowWhereverItStands) {
+  site_.AddServer("DS1", "d");
+  site_.server().Execute(
+      "DELETE FROM waybill.location WHERE server_name = 'DS1';"
+      "UPDATE waybill.job_server SET state = 5 WHERE job_id = 'CEN00042' AND server_name = 'DS1'");
+  const std::string left = absl::StrCat("DS1d/SMS_PKGD/", kPackage);
+  ASSERT_THAT(site_.root().MakeDirectories(left + "/.0123456789abcdef.CEN00042.1.tmp"), IsOk());
+  AddRemoveServers();
+  const auto loop = MakeLoop();
+  Remove(*loop);
+  EXPECT_EQ(site_.ServerState(kRemoveJob, "DS1"), "7 ");
+  EXPECT_FALSE(*site_.root().Exists(PackagePath("DS1")));
+  EXPECT_FALSE(*site_.root().Exists(left));
+}
+
+TEST_F(RemovalLoopTest, LooksAtEveryShareOfAServerThatMayHoldAnUnknownCopy) {
+  site_.AddServer("DS1", "d");
+  ASSERT_THAT(site_.root().RemoveTree("DS1d"), IsOk());  // Its mount is gone.
+  site_.server().Execute(
+      "UPDATE waybill.job_server SET state = 5 WHERE job_id = 'CEN00042' AND server_name = 'DS1'");
+  AddRemoveServers();
+  const auto loop = MakeLoop();
+  Remove(*loop);
+  EXPECT_THAT(site_.ServerState(kRemoveJob, "DS1"),
+              StartsWith("4 SERVER_FAILED: server DS1, directory " + site_.Path("DS1d")));
+}
+
+TEST_F(RemovalLoopTest, WaitsForAWorkerWhoseRowWasEndedUntilHeLetsGoOrHisLeaseIsOver) {
+  AddRemoveServers();
+  site_.server().Execute(
+      "UPDATE waybill.job_server SET state = 5, fence = 2, lease_end_time = now() + '15 s' "
+      "WHERE job_id = 'CEN00042'");
+  EXPECT_THAT(*store_.Claim(absl::Seconds(15), 64), IsEmpty());
+  EXPECT_THAT(*servers_.UntilNextDue(),
+              testing::AllOf(testing::Gt(absl::Seconds(1)), testing::Le(absl::Seconds(15))));
+  ASSERT_THAT(servers_.LetGo({.job_id = "CEN00042", .server_name = "DS1", .fence = 1}), IsOk());
+  ASSERT_THAT(servers_.LetGo({.job_id = "CEN00042", .server_name = "DS2", .fence = 0}), IsOk());
+  EXPECT_THAT(*store_.Claim(absl::Seconds(15), 64), SizeIs(1)) << "a claim of before is no holder";
+  site_.server().Execute("UPDATE waybill.job_server SET lease_end_time = now() WHERE state = 5");
+  EXPECT_THAT(*store_.Claim(absl::Seconds(15), 64), SizeIs(1));
+}
+
+TEST_F(RemovalLoopTest, ProvesNothingBehindTheEndOfItsLease) {
+  AddRemoveServers();
+  const std::vector<RemovalClaim> claims = store_.Claim(absl::Seconds(15), 64).value();
+  site_.LetTimePass();
+  EXPECT_THAT(store_.Complete(claims[0], store_.ListCopies(claims[0]).value()),
+              StatusIs(absl::StatusCode::kFailedPrecondition));
+  EXPECT_THAT(*servers_.Keep({claims[0].claim}, absl::Seconds(15)), ElementsAre(false));
+  EXPECT_EQ(site_.Count("location"), "2");
 }
 
 // What each step of a removal leaves when the process dies after it.

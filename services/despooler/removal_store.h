@@ -23,12 +23,17 @@ struct RemovalClaim {
   ServerClaim claim;
   std::string package_id;
   std::optional<content::Digest> version;  ///< Nothing: every version.
+  absl::Time commit_time;                  ///< When the job came to this site.
+  /// Somebody worked on a copy there and did not get to say how it ended: a tree may stand on any
+  /// of the server's shares that the ledger does not know.
+  bool may_hold_unknown = false;
 };
 
 /// A copy that the ledger knows.
 struct LedgerCopy {
   content::Digest version;
   CopyPlace place;
+  bool is_later = false;  ///< Seen after the remove job came: a later job's, and stays.
 };
 
 /// A remove job that this site has still to finish.
@@ -52,13 +57,15 @@ class RemovalStore {
   RemovalStore(jobdb::Database& database, std::string site_code)
       : database_(database), site_code_(std::move(site_code)) {}
 
-  /// Claims due rows of remove jobs.
+  /// Claims due rows of remove jobs. A server where somebody may still be at work on the package,
+  /// for whatever job, is left until he lets go or his lease ends.
   absl::StatusOr<std::vector<RemovalClaim>> Claim(absl::Duration lease, int claims_max);
 
   /// The copies on that server that the job is about.
   absl::StatusOr<std::vector<LedgerCopy>> ListCopies(const RemovalClaim& removal);
 
-  /// These copies are proved gone: they leave the ledger, and the row is REMOVED, in one step.
+  /// These copies, but for later ones, are proved gone: they leave the ledger, the definitions that
+  /// name them get a new version, and the row is REMOVED, in one step.
   absl::Status Complete(const RemovalClaim& removal, const std::vector<LedgerCopy>& copies);
 
   /// Remove jobs without an open server at this site whose compressed package has not been given

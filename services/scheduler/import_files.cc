@@ -197,8 +197,8 @@ absl::StatusOr<ImportOutcome> Importer::Keep(const std::string& package_id,
                              content_.Missing(index.chunks, nullptr));
     const auto count = std::count(missing.begin(), missing.end(), true);
     if (count > 0) {
-      return absl::AbortedError(absl::StrCat(count, " chunks of package ", package_id,
-                                             " left the store: import again"));
+      return absl::AbortedError(
+          absl::StrCat(count, " chunks of package ", package_id, " left the store: import again"));
     }
     const absl::Status manifest = content_.manifests().Get(index.version).status();
     return absl::IsNotFound(manifest)

@@ -262,6 +262,9 @@ COMMENT ON TABLE waybill.job_server IS
   'Job x site x server; at its own site also the Despooler''s queue (next_time: when it may be claimed).';
 CREATE INDEX job_server_by_state ON waybill.job_server (site_code, state);
 COMMENT ON INDEX waybill.job_server_by_state IS 'Serves the Despooler''s claim of due servers.';
+CREATE INDEX job_server_leased ON waybill.job_server (site_code, lease_end_time) WHERE lease_end_time > '-infinity';
+COMMENT ON INDEX waybill.job_server_leased IS
+  'Serves the question when the next server is free: rows that somebody works on, among them those that were ended under him.';
 
 CREATE TABLE waybill.job_target (
   job_id        text        NOT NULL REFERENCES waybill.job,
