@@ -152,14 +152,15 @@ absl::Status ChunkStore::Repair(const ChunkFacts& facts, absl::string_view store
   return pack.Sync();
 }
 
-absl::StatusOr<uint64_t> ChunkStore::Collect(absl::FunctionRef<bool(const Digest&)> is_live) {
+absl::StatusOr<ChunkStore::Collected> ChunkStore::Collect(
+    absl::FunctionRef<bool(const Digest&)> is_live, absl::FunctionRef<bool()> pause) {
   WAYBILL_RETURN_IF_ERROR(Refresh());
   std::vector<std::shared_ptr<SealedPack>> packs;
   {
     const MutexLock lock(mutex_);
     packs = sealed_.packs();
   }
-  uint64_t freed = 0;
+  Collected collected;
   for (const std::shared_ptr<SealedPack>& pack : packs) {
     bool live = false;
     for (size_t i = 0; i < pack->index.size() && !live; ++i) {
@@ -167,12 +168,18 @@ absl::StatusOr<uint64_t> ChunkStore::Collect(absl::FunctionRef<bool(const Digest
     }
     if (live) continue;
     WAYBILL_ASSIGN_OR_RETURN(const uint64_t bytes, RemovePack(packs_directory_, pack->uuid));
-    freed += bytes;
-    const MutexLock lock(mutex_);
-    sealed_.Remove(pack->uuid);
+    collected.freed_bytes += bytes;
+    {
+      const MutexLock lock(mutex_);
+      sealed_.Remove(pack->uuid);
+    }
+    if (pause()) {
+      collected.is_complete = false;
+      break;
+    }
   }
   WAYBILL_RETURN_IF_ERROR(packs_directory_.Sync());
-  return freed;
+  return collected;
 }
 
 // Our own open packs. ---------------------------------------------------------------------------

@@ -99,12 +99,18 @@ class ChunkStore {
   /// representation and length.
   absl::Status Repair(const ChunkFacts& facts, absl::string_view stored);
 
-  /// Removes sealed packs in which `is_live` holds for no chunk. Returns the bytes freed.
+  struct Collected {
+    uint64_t freed_bytes = 0;
+    bool is_complete = true;  ///< False: `pause` ended it, and dead packs may be left.
+  };
+  /// Removes sealed packs in which `is_live` holds for no chunk. `pause` is asked behind each, so
+  /// that one goes with every call.
   ///
   /// The store cannot know what a database still needs. Callers hold the site's collection lock
   /// exclusively, and `is_live` covers all committed versions and all pinned manifests; whoever
   /// relies on Missing or on an import pins before and checks again under the same lock, shared.
-  absl::StatusOr<uint64_t> Collect(absl::FunctionRef<bool(const Digest&)> is_live);
+  absl::StatusOr<Collected> Collect(absl::FunctionRef<bool(const Digest&)> is_live,
+                                    absl::FunctionRef<bool()> pause);
 
  private:
   friend class PackWriter;

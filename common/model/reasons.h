@@ -23,6 +23,8 @@ inline constexpr char kNoDistributionServer[] = "NO_DISTRIBUTION_SERVER";
 inline constexpr char kNoServerHasIt[] = "NO_SERVER_HAS_IT";
 inline constexpr char kEmptyTarget[] = "EMPTY_TARGET";
 inline constexpr char kImportFailed[] = "IMPORT_FAILED";
+/// A remove job waits for a transfer that relies on the version.
+inline constexpr char kVersionOnItsWay[] = "VERSION_ON_ITS_WAY";
 inline constexpr char kServerFailed[] = "SERVER_FAILED";
 /// For a workstation whose own row has no word.
 inline constexpr char kRunFailed[] = "RUN_FAILED";

@@ -291,7 +291,8 @@ TEST_F(DistributeLoopTest, EndsRowsOfAVersionThatTheSiteNoLongerHolds) {
 
 TEST_F(DistributeLoopTest, ReportsALostChunkAsDataLossAndRetries) {
   site_.AddJobServer("CEN00042", "DS1");
-  ASSERT_THAT(site_.content().Collect([](const content::Digest& /*digest*/) { return false; }),
+  ASSERT_THAT(site_.content().Collect([](const content::Digest& /*digest*/) { return false; },
+                                      [] { return false; }),
               IsOk());
   Distribute();
   EXPECT_THAT(site_.ServerState("CEN00042", "DS1"), StartsWith("4 DATA_LOSS: "));

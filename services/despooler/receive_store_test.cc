@@ -28,6 +28,11 @@ namespace {
 using ::testing::StartsWith;
 using Commitment = ReceiveStore::Commitment;
 
+const ReceiveStore::Pin kPin = {.pin_id = "transfer/CEN/1",
+                                .package_id = "CEN00001",
+                                .version = content::Digest::FromHex(TestVersion()).value(),
+                                .job_id = "CEN00001"};
+
 /// Site NYC, child of CEN, with servers DS1 and DS2 and three workstations.
 class ReceiveStoreTest : public testing::Test {
  protected:
@@ -140,25 +145,40 @@ TEST_F(ReceiveStoreTest, ALowerFenceThanSeenIsRefusedAtOpenAndAtCommit) {
       IsOk());
 }
 
-TEST_F(ReceiveStoreTest, PinsAreProlongedByRepeatingAndCanBeTakenAway) {
-  const content::Digest version = content::Digest::FromHex(TestVersion()).value();
-  EXPECT_THAT(store_.PutPin("transfer/CEN/1", "CEN00001", version, absl::Seconds(1)), IsOk());
-  EXPECT_THAT(store_.PutPin("transfer/CEN/1", "CEN00001", version, absl::Hours(1)), IsOk());
+TEST_F(ReceiveStoreTest, PinsAreProlongedAndCanBeTakenAway) {
+  EXPECT_THAT(store_.PutPin(kPin, absl::Seconds(1)), IsOk());
+  EXPECT_THAT(store_.PutPin(kPin, absl::Seconds(2)), IsOk());
+  EXPECT_THAT(store_.RenewPin(kPin.pin_id, absl::Hours(1)), IsOk());
   EXPECT_EQ(Query("SELECT count(*) || ' ' || (min(end_time) > now() + '50 min') FROM waybill.pin"),
             "1 true");
-  EXPECT_THAT(store_.DeletePin("transfer/CEN/1"), IsOk());
-  EXPECT_THAT(store_.DeletePin("transfer/CEN/1"), IsOk());
+  EXPECT_THAT(store_.DeletePin(kPin.pin_id), IsOk());
+  EXPECT_THAT(store_.DeletePin(kPin.pin_id), IsOk());
   EXPECT_EQ(Query("SELECT count(*) FROM waybill.pin"), "0");
+}
+
+TEST_F(ReceiveStoreTest, APinThatHasEndedIsNotProlonged) {
+  ASSERT_THAT(store_.PutPin(kPin, absl::Hours(1)), IsOk());
+  db_.Execute("UPDATE waybill.pin SET end_time = now()");
+  EXPECT_THAT(store_.RenewPin(kPin.pin_id, absl::Hours(1)), StatusIs(absl::StatusCode::kAborted));
+}
+
+TEST_F(ReceiveStoreTest, ACancelTakesThePinsOfItsJobAway) {
+  ASSERT_THAT(store_.PutPin(kPin, absl::Hours(1)), IsOk());
+  ReceiveStore::Pin other = kPin;
+  other.pin_id = "transfer/CEN/2";
+  other.job_id = "CEN00009";
+  ASSERT_THAT(store_.PutPin(other, absl::Hours(1)), IsOk());
+  MustCommit(Received(Cancel(), /*with_version=*/false));
+  EXPECT_EQ(Query("SELECT pin_id FROM waybill.pin"), "transfer/CEN/2");
+  EXPECT_THAT(store_.RenewPin(kPin.pin_id, absl::Hours(1)), StatusIs(absl::StatusCode::kAborted));
+  EXPECT_THAT(store_.PutPin(kPin, absl::Hours(1)), StatusIs(absl::StatusCode::kAborted));
 }
 
 TEST_F(ReceiveStoreTest, APinIsNotPutWhilePacksAreUnlinked) {
   const auto impatient =
       jobdb::Database::Open({.uri = db_.uri(), .lock_timeout = absl::Milliseconds(100)}, sql::kAll)
           .value();
-  const content::Digest version = content::Digest::FromHex(TestVersion()).value();
-  const auto put = [&] {
-    return ReceiveStore(*impatient).PutPin("transfer/CEN/1", "CEN00001", version, absl::Hours(1));
-  };
+  const auto put = [&] { return ReceiveStore(*impatient).PutPin(kPin, absl::Hours(1)); };
   RemovalStore collector(*database_, "NYC");
   ASSERT_THAT(collector.WithCollectionLock([&](const RemovalStore::Needed& needed) {
     EXPECT_THAT(needed.pinned, testing::IsEmpty());

@@ -1,6 +1,8 @@
 #include "services/despooler/removal_loop.h"
 
+#include <cstdint>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -70,9 +72,11 @@ class RemovalLoopTest : public ::testing::Test {
     EXPECT_EQ(site_.ServerState(job_id, "DS1"), "3 ");
   }
 
-  std::unique_ptr<RemovalLoop> MakeLoop(const std::string& site_code = "NYC") {
+  std::unique_ptr<RemovalLoop> MakeLoop(const std::string& site_code = "NYC",
+                                        absl::Duration collect_step = absl::Seconds(2)) {
     RemovalLoop::Options options;
     options.site_code = site_code;
+    options.collect_step = collect_step;
     return std::make_unique<RemovalLoop>(
         RemovalLoop::Parts{.servers = servers_,
                            .store = store_,
@@ -98,6 +102,20 @@ class RemovalLoopTest : public ::testing::Test {
   }
   bool Stands(const std::string& server) const {
     return *site_.root().Exists(absl::StrCat(PackagePath(server), "/", version_.Prefix16Hex()));
+  }
+  // The version again, as a later import or transfer brings it.
+  void AddVersion() {
+    site_.AddVersion(kPackage, {{"setup", "#!"}, {"data", std::string(200'000, 'c')}});
+  }
+  void PutPin(const std::string& job_id) {
+    site_.server().Execute(absl::StrCat("INSERT INTO waybill.pin VALUES ('p1', '", kPackage,
+                                        "', '\\x", version_.ToHex(),
+                                        "', 'transfer', now() + interval '1 h', ", job_id, ")"));
+  }
+  SiteRemoval ToClear() { return store_.ListSitesToClear(1).value().at(0); }
+  std::string SiteReason() {
+    return site_.server().QueryText(
+        absl::StrCat("SELECT send_reason FROM waybill.job_site WHERE job_id = '", kRemoveJob, "'"));
   }
   std::string PackageRemoved() {
     return site_.server().QueryText(absl::StrCat(
@@ -305,23 +323,25 @@ TEST_P(RemovalCrashTest, FinishesWhatADeadOneBegan) {
 INSTANTIATE_TEST_SUITE_P(Steps, RemovalCrashTest, ::testing::Range(0, 7));
 
 TEST_F(RemovalLoopTest, FinishesASiteThatDiedBetweenRowsAndManifests) {
-  site_.server().Execute("DELETE FROM waybill.package_version");
+  ASSERT_THAT(store_.DeleteVersions(ToClear()), IsOk());
+  EXPECT_EQ(site_.Count("package_version"), "0");
   const auto loop = MakeLoop();
   EXPECT_THAT(loop->RunOnce(), IsOk());  // No server was frozen: none held it.
   EXPECT_THAT(*site_.content().manifests().List(), IsEmpty());
   EXPECT_EQ(PackageRemoved(), "t");
+  EXPECT_EQ(site_.Count("lease"), "0");
 }
 
-TEST_F(RemovalLoopTest, CollectsNothingWhileAnImportMayNeedAnyChunk) {
+TEST_F(RemovalLoopTest, CollectsNothingWhileAnImportMayNeedAnyChunkAndNoJobWaitsForThat) {
   site_.server().Execute(
       "INSERT INTO waybill.pin VALUES ('p1', 'CEN00009', NULL, 'import', now() + interval '1 h')");
   const auto loop = MakeLoop();
   EXPECT_LE(*loop->RunOnce(), absl::Seconds(5));
-  EXPECT_EQ(PackageRemoved(), "f");
-  EXPECT_THAT(*site_.content().manifests().List(), SizeIs(1));
-  site_.server().Execute("UPDATE waybill.pin SET end_time = now()");
-  EXPECT_THAT(loop->RunOnce(), IsOk());
   EXPECT_EQ(PackageRemoved(), "t");
+  EXPECT_THAT(*site_.content().manifests().List(), SizeIs(1));
+  site_.server().Execute(
+      "UPDATE waybill.pin SET end_time = now(); UPDATE waybill.lease SET end_time = now()");
+  EXPECT_THAT(loop->RunOnce(), IsOk());
   EXPECT_THAT(*site_.content().manifests().List(), IsEmpty());
 }
 
@@ -331,35 +351,85 @@ TEST_F(RemovalLoopTest, CollectsNothingWhileAManifestIsStillOnItsWay) {
                                       "', 'transfer', now() + interval '1 h')"));
   const auto loop = MakeLoop();
   EXPECT_THAT(loop->RunOnce(), IsOk());
-  EXPECT_EQ(PackageRemoved(), "f");
+  EXPECT_EQ(PackageRemoved(), "t");
   EXPECT_THAT(*site_.content().manifests().List(), SizeIs(1));
 }
 
+TEST_F(RemovalLoopTest, CollectsOnceMoreWhenThatIsAskedForWhileItCollects) {
+  ASSERT_THAT(store_.DeleteVersions(ToClear()), IsOk());
+  const std::int64_t fence = store_.TakeCollection("a", absl::Minutes(1)).value().value();
+  EXPECT_FALSE(store_.TakeCollection("b", absl::Minutes(1)).value().has_value());
+  AddVersion();
+  ASSERT_THAT(store_.DeleteVersions(ToClear()), IsOk());
+  ASSERT_THAT(store_.EndCollection("a", fence), IsOk());
+  const std::optional<std::int64_t> again = store_.TakeCollection("b", absl::Minutes(1)).value();
+  ASSERT_TRUE(again.has_value());
+  ASSERT_THAT(store_.EndCollection("a", *again), IsOk()) << "not its collection any more";
+  EXPECT_EQ(site_.Count("lease"), "1");
+  ASSERT_THAT(store_.EndCollection("b", *again), IsOk());
+  EXPECT_EQ(site_.Count("lease"), "0");
+}
+
+TEST_F(RemovalLoopTest, CollectsInStepsBetweenWhichOthersGetTheLock) {
+  Distribute("CEN00002", "CEN00043", std::string(100'000, 'b'));
+  site_.server().Execute("DELETE FROM waybill.package_version");
+  const auto loop = MakeLoop("NYC", /*collect_step=*/absl::ZeroDuration());
+  EXPECT_EQ(*loop->Collect(), true);  // Two packs, two manifests: a step for each.
+  EXPECT_THAT(*site_.content().manifests().List(), IsEmpty());
+  EXPECT_THAT(*site_.root().OpenDirectory("store/packs").value().List(), IsEmpty());
+}
+
+TEST_F(RemovalLoopTest, StopsCollectingWhenItStops) {
+  ASSERT_THAT(store_.DeleteVersions(ToClear()), IsOk());
+  AddVersion();
+  const auto loop = MakeLoop();
+  ASSERT_TRUE(loop->Stop(absl::Seconds(30)));
+  EXPECT_THAT(loop->Collect(), StatusIs(absl::StatusCode::kCancelled));
+  EXPECT_THAT(loop->RunOnce(), IsOk());
+  EXPECT_TRUE(store_.TakeCollection("the next", absl::Minutes(1)).value().has_value());
+}
+
 TEST_F(RemovalLoopTest, LeavesAVersionThatALaterTransferOrJobReliesOn) {
-  const std::string pin =
-      absl::StrCat("INSERT INTO waybill.pin VALUES ('p1', '", kPackage, "', '\\x", version_.ToHex(),
-                   "', 'transfer', now() + interval '1 h')");
-  site_.server().Execute(pin);
-  const SiteRemoval removal = {.job_id = kRemoveJob, .package_id = kPackage, .version = {}};
-  ASSERT_THAT(store_.DeleteVersions(removal), IsOk());
+  PutPin("NULL");
+  std::optional<KeptVersion> kept = store_.DeleteVersions(ToClear()).value();
+  EXPECT_EQ(kept.value().version, version_.ToHex());
   EXPECT_EQ(site_.Count("package_version"), "1");
   site_.server().Execute("DELETE FROM waybill.pin");
-  site_.AddJob("CEN00060", kPackage, &version_);
-  site_.AddJobServer("CEN00060", "DS1");
-  ASSERT_THAT(store_.DeleteVersions(removal), IsOk());
+  site_.AddJob("CEN00060", kPackage, &version_);  // It may still be sent to the sites below.
+  EXPECT_FALSE(store_.DeleteVersions(ToClear()).value().has_value());
   EXPECT_EQ(site_.Count("package_version"), "1");
-  site_.server().Execute("UPDATE waybill.job_server SET state = 5 WHERE job_id = 'CEN00060'");
-  ASSERT_THAT(store_.DeleteVersions(removal), IsOk());
+  site_.server().Execute("UPDATE waybill.job SET cancel_epoch = 1 WHERE job_id = 'CEN00060'");
+  EXPECT_FALSE(store_.DeleteVersions(ToClear()).value().has_value());
   EXPECT_EQ(site_.Count("package_version"), "0");
 }
 
-TEST_F(RemovalLoopTest, CallsNothingDeadWhileAManifestCannotBeRead) {
+TEST_F(RemovalLoopTest, StaysOpenWithAReasonWhileATransferKeepsAVersion) {
+  site_.AddJob("CEN00060", "CEN00009", nullptr);
+  PutPin("'CEN00060'");
+  const auto loop = MakeLoop();
+  EXPECT_LE(*loop->RunOnce(), absl::Seconds(5));
+  EXPECT_EQ(PackageRemoved(), "f");
+  EXPECT_THAT(SiteReason(), StartsWith("VERSION_ON_ITS_WAY: a transfer of job CEN00060"));
+
+  // Its cancel came while the pin was put.
+  site_.server().Execute("UPDATE waybill.job SET cancel_epoch = 1 WHERE job_id = 'CEN00060'");
+  EXPECT_THAT(loop->RunOnce(), IsOk());
+  EXPECT_EQ(PackageRemoved(), "t");
+  EXPECT_EQ(SiteReason(), "");
+  EXPECT_EQ(site_.Count("package_version"), "0");
+  EXPECT_EQ(site_.Count("pin"), "0");
+}
+
+TEST_F(RemovalLoopTest, CallsNothingDeadWhileAManifestCannotBeReadAndNoJobWaitsForThat) {
   const content::Digest other = Distribute("CEN00002", "CEN00043", "x");
   ASSERT_THAT(site_.content().manifests().Remove(other), IsOk());
   const auto loop = MakeLoop();
   EXPECT_THAT(loop->Collect(), StatusIs(absl::StatusCode::kNotFound));
+  EXPECT_LE(*loop->RunOnce(), absl::Minutes(1));
+  EXPECT_EQ(PackageRemoved(), "t");
   EXPECT_THAT(*site_.content().manifests().List(), ElementsAre(version_));
   EXPECT_THAT(*site_.root().OpenDirectory("store/packs").value().List(), testing::Not(IsEmpty()));
+  EXPECT_EQ(site_.Count("lease WHERE lease_name = 'collect'"), "1") << "it is still to do";
 }
 
 TEST_F(RemovalLoopTest, RefusesALedgerRowThatLeadsElsewhere) {

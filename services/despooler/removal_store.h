@@ -41,6 +41,13 @@ struct SiteRemoval {
   std::string job_id;
   std::string package_id;
   std::optional<content::Digest> version;
+  absl::Time commit_time;  ///< When the job came to this site.
+};
+
+/// A version that a remove job has to wait for.
+struct KeptVersion {
+  std::string version;  ///< In hex.
+  std::string job_id;   ///< Whose transfer holds it; empty if none does any more.
 };
 
 /// What the database says about packages that are to go, on servers and in the site's store.
@@ -72,9 +79,11 @@ class RemovalStore {
   /// up, at most `count_max`.
   absl::StatusOr<std::vector<SiteRemoval>> ListSitesToClear(int count_max);
 
-  /// The site no longer holds the versions. Those stay that a transfer under way or a later job
-  /// relies on. Their manifests and chunks are left to the collector.
-  absl::Status DeleteVersions(const SiteRemoval& removal);
+  /// The site no longer holds the versions, but those that a later job or a transfer under way
+  /// relies on; their manifests and chunks are left to the collector, which is asked for in the
+  /// same step. Returns one that a transfer alone still keeps, if there is any. Dead pins keep
+  /// nothing and are removed.
+  absl::StatusOr<std::optional<KeptVersion>> DeleteVersions(const SiteRemoval& removal);
 
   /// What the store must keep.
   struct Needed {
@@ -84,9 +93,21 @@ class RemovalStore {
   };
   absl::StatusOr<Needed> ListNeeded();
 
-  /// As ListNeeded, and calls `collect` while nobody can make a version visible. It may work on
-  /// files for some minutes.
+  /// As ListNeeded, and calls `collect` while nobody can make a version visible or begin to rely on
+  /// what stands: they wait, for some seconds at most, so it does a bounded step. It may work on
+  /// files.
   absl::Status WithCollectionLock(absl::FunctionRef<absl::Status(const Needed&)> collect);
+
+  /// Takes up collecting, if it was asked for and nobody else does it. Returns the fence.
+  absl::StatusOr<std::optional<std::int64_t>> TakeCollection(const std::string& holder,
+                                                             absl::Duration lease);
+  /// Collected; unless it was asked for once more meanwhile.
+  absl::Status EndCollection(const std::string& holder, std::int64_t fence);
+  /// Not done: due again after `delay`.
+  absl::Status DelayCollection(const std::string& holder, absl::Duration delay);
+
+  /// Why the site has not given up the package yet.
+  absl::Status PutReason(const SiteRemoval& removal, const std::string& reason);
 
   /// The last step of a remove job at this site. A repeat changes nothing.
   absl::Status PutPackageRemoved(const SiteRemoval& removal);

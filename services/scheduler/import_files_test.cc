@@ -172,7 +172,9 @@ TEST_F(ImporterTest, AVersionIsNotCommittedIfAnotherProcessCollectedWhatItRelies
       "BOS00001", false,
       [&](const ImportState& state) {
         if (state.files_done == 2) {
-          EXPECT_THAT(collector->Collect([](const content::Digest&) { return false; }), IsOk());
+          EXPECT_THAT(collector->Collect([](const content::Digest&) { return false; },
+                                         [] { return false; }),
+                      IsOk());
         }
       },
       [] { return false; });

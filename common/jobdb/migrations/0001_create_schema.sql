@@ -146,10 +146,11 @@ CREATE TABLE waybill.pin (
   package_id text        NOT NULL,
   version    bytea,
   holder     text        NOT NULL,
-  end_time   timestamptz NOT NULL
+  end_time   timestamptz NOT NULL,
+  job_id     text
 );
 COMMENT ON TABLE waybill.pin IS
-  'What an import or a transfer under way needs from the store. A pin without version (an import does not know it yet) holds every chunk. Dead ones end by themselves.';
+  'What an import or a transfer under way needs from the store. A pin without version (an import does not know it yet) holds every chunk. job_id: whose transfer it is; its cancel takes the pin away. Dead ones end by themselves.';
 
 CREATE TABLE waybill.holding (
   site_code  text        NOT NULL,
