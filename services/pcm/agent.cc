@@ -19,6 +19,7 @@
 #include "common/clock/backoff.h"
 #include "common/logging/log.h"
 #include "common/model/definition_file.h"
+#include "common/model/reasons.h"
 #include "common/random/random_id.h"
 #include "common/status/status_macros.h"
 #include "common/text/utf8.h"
@@ -45,7 +46,7 @@ constexpr absl::Duration kLeaveFresh = absl::Seconds(1);
 
 // The site answered, and the answer will not change.
 bool IsRefusal(const absl::Status& status) {
-  return absl::IsFailedPrecondition(status) && status.message().substr(0, 7) != "NOT_YET";
+  return absl::IsFailedPrecondition(status) && !model::HasWord(status.message(), model::kNotYet);
 }
 
 }  // namespace
