@@ -222,8 +222,9 @@ absl::Status Agent::Run(const model::Offer& offer, RunRecord& record) {
     WAYBILL_RETURN_IF_ERROR(PutStep(record, RunStep::kFinished));
     return Report(record);
   }
-  if (parts_.clock.Monotonic() - granted_at >= kLeaveFresh) {
-    WAYBILL_RETURN_IF_ERROR(AskAgain(record));
+  const bool expired = offer.expires_after.has_value() && *offer.expires_after <= ServerNow();
+  if (expired || parts_.clock.Monotonic() - granted_at >= kLeaveFresh) {
+    WAYBILL_RETURN_IF_ERROR(AskAgain(record, /*must_answer=*/expired));
     if (record.step == RunStep::kDropped) return absl::OkStatus();
   }
   if (IsStopping()) return absl::CancelledError("the agent stops");
@@ -277,10 +278,11 @@ absl::StatusOr<PackageCache::Package> Agent::Fetch(const model::Offer& offer) {
   return package;
 }
 
-// A site that cannot be reached has not taken its leave back.
-absl::Status Agent::AskAgain(RunRecord& record) {
+// A site that cannot be reached has not taken its leave back; of what has expired by its clock it
+// has to say so itself, and until then it waits.
+absl::Status Agent::AskAgain(RunRecord& record, bool must_answer) {
   const absl::StatusOr<std::string> token = parts_.site.StartRun(record.job_id, record.run_id);
-  if (!IsRefusal(token.status())) return absl::OkStatus();
+  if (!IsRefusal(token.status())) return must_answer ? token.status() : absl::OkStatus();
   record.detail = text::ToUtf8(token.status().message(), kDetailBytesMax);
   return PutStep(record, RunStep::kDropped);
 }

@@ -118,7 +118,7 @@ class Agent {
   absl::Status Run(const model::Offer& offer, RunRecord& record);
   absl::Status Request(const model::Offer& offer, RunRecord& record);
   absl::StatusOr<PackageCache::Package> Fetch(const model::Offer& offer);
-  absl::Status AskAgain(RunRecord& record);
+  absl::Status AskAgain(RunRecord& record, bool must_answer);
   absl::Status RunFetched(const model::Offer& offer, const tree::Directory& root,
                           RunRecord& record);
   absl::Status Report(RunRecord& record);

@@ -20,7 +20,18 @@ using job::v1::TargetState;
 using Kind = StartDecision::Kind;
 
 StartDecision Refuse(absl::string_view word, absl::string_view sentence) {
-  return {.kind = Kind::kRefuse, .reason = model::Reason(word, sentence)};
+  return {.kind = Kind::kRefuse,
+          .reason = model::Reason(word, sentence),
+          .revoked_state = job::v1::TARGET_STATE_UNSPECIFIED};
+}
+
+bool HasExpired(const OfferFacts& facts, absl::Time now) {
+  return facts.expires_after.has_value() && *facts.expires_after <= now;
+}
+
+std::string ExpiredAt(const OfferFacts& facts) {
+  return absl::StrCat("the offer expired at ",
+                      absl::FormatTime(*facts.expires_after, absl::UTCTimeZone()));
 }
 
 StartDecision RefuseFinal(const OfferFacts& facts) {
@@ -37,15 +48,21 @@ StartDecision RefuseFinal(const OfferFacts& facts) {
   }
 }
 
-StartDecision DecideRunning(const OfferFacts& facts, absl::string_view run_id) {
+StartDecision DecideRunning(const OfferFacts& facts, absl::string_view run_id, absl::Time now) {
   if (facts.run_id != run_id) {
     return Refuse(model::kRunning, "it was granted under another run id");
   }
   if (facts.is_cancelled) {
     return {.kind = Kind::kRevoke,
-            .reason = model::Reason(model::kCancelled, "the job was cancelled before it started")};
+            .reason = model::Reason(model::kCancelled, "the job was cancelled before it started"),
+            .revoked_state = job::v1::TARGET_STATE_WITHDRAWN};
   }
-  return {.kind = Kind::kRepeat, .reason = ""};
+  if (HasExpired(facts, now)) {
+    return {.kind = Kind::kRevoke,
+            .reason = model::Reason(model::kExpired, ExpiredAt(facts) + ", before it started"),
+            .revoked_state = job::v1::TARGET_STATE_EXPIRED};
+  }
+  return {.kind = Kind::kRepeat};
 }
 
 }  // namespace
@@ -55,15 +72,13 @@ StartDecision DecideStart(const OfferFacts& facts, absl::string_view run_id, abs
     return RefuseFinal(facts);
   }
   if (facts.state == job::v1::TARGET_STATE_RUNNING) {
-    return DecideRunning(facts, run_id);
+    return DecideRunning(facts, run_id, now);
   }
   if (facts.is_cancelled) {
     return Refuse(model::kCancelled, "the job was cancelled");
   }
-  if (facts.expires_after.has_value() && *facts.expires_after <= now) {
-    return Refuse("EXPIRED",
-                  absl::StrCat("the offer expired at ",
-                               absl::FormatTime(*facts.expires_after, absl::UTCTimeZone())));
+  if (HasExpired(facts, now)) {
+    return Refuse(model::kExpired, ExpiredAt(facts));
   }
   if (facts.offer_after > now) {
     return Refuse(model::kNotYet,
@@ -73,7 +88,7 @@ StartDecision DecideStart(const OfferFacts& facts, absl::string_view run_id, abs
   if (facts.state == job::v1::TARGET_STATE_WAITING) {
     return Refuse(model::kNotYet, "the offer is being prepared");
   }
-  return {.kind = Kind::kGrant, .reason = ""};
+  return {.kind = Kind::kGrant};
 }
 
 ResultDecision DecideResult(const RunResult& result,
