@@ -111,8 +111,22 @@ absl::StatusOr<absl::Duration> Agent::Poll() {
   log::Info("got a definition file", {{"sms_id", options_.sms_id},
                                       {"offer_version", definition.offer_version},
                                       {"offers", definition.offers.size()}});
-  const MutexLock lock(mutex_);
-  definition_ = std::move(definition);
+  const std::int64_t version = definition.offer_version;
+  std::set<std::string> offered;
+  for (const model::Offer& offer : definition.offers) {
+    offered.insert(offer.job_id);
+  }
+  {
+    const MutexLock lock(mutex_);
+    definition_ = std::move(definition);
+    std::erase_if(put_off_, [&](const auto& entry) { return !offered.contains(entry.first); });
+  }
+  // The site counts offers as seen when it hears that the file is here. The next poll would say so
+  // too, but may be an hour away.
+  if (const absl::Status told = parts_.site.Poll(version).status(); !told.ok()) {
+    log::Info("the site does not know yet that its file came",
+              {{"sms_id", options_.sms_id}, {"error", told}});
+  }
   return answer.next_poll_after;
 }
 

@@ -123,6 +123,14 @@ TEST_F(AgentTest, ShowsRunsAndReportsWhatItIsOffered) {
   EXPECT_EQ(world_.CountLines(kJob), 1);
 }
 
+TEST_F(AgentTest, TellsTheSiteAtOnceThatAFileHasCome) {
+  world_.AddOffer(kJob, kHost).mandatory_after.reset();
+  world_.Offer(kHost);
+  ASSERT_THAT(agent_->Poll(), IsOk());
+  ASSERT_THAT(world_.Acknowledge(), IsOk());
+  EXPECT_EQ(StateOf(kJob), "3");
+}
+
 TEST_F(AgentTest, RunsAnOptionalOfferOnlyWhenAccepted) {
   world_.AddOffer(kJob, kHost).mandatory_after.reset();
   world_.AddOffer("CEN00043", kHost).mandatory_after.reset();
@@ -357,6 +365,20 @@ TEST_F(AgentTest, PutsAnOfferOffThatTheSiteCannotGrantYet) {
   Restart();
   EXPECT_THAT(RunDue(), IsOk());
   EXPECT_EQ(world_.CountLines(kJob), 1);
+}
+
+TEST_F(AgentTest, RemembersNothingOfAnOfferThatWasWithdrawn) {
+  world_.AddOffer(kJob, kHost);
+  world_.Offer(kHost);
+  ASSERT_THAT(agent_->Poll(), IsOk());
+  world_.site().database().Execute("UPDATE waybill.job_target SET state = 1");
+  EXPECT_THAT(RunDue(), StatusIs(absl::StatusCode::kFailedPrecondition));
+  ASSERT_FALSE(agent_->HasWork());
+  world_.Withdraw(kHost);
+  ASSERT_THAT(agent_->Poll(), IsOk());
+  world_.Offer(kHost);
+  ASSERT_THAT(agent_->Poll(), IsOk());
+  EXPECT_TRUE(agent_->HasWork()) << "it is not put off any more";
 }
 
 TEST_F(AgentTest, AStopKillsTheCommandAndReportsItAsInterrupted) {
