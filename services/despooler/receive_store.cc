@@ -289,8 +289,11 @@ absl::Status ReceiveStore::DeletePin(const std::string& pin_id) {
 absl::StatusOr<ReceiveStore::Commitment> ReceiveStore::Commit(
     const ReceivedTransfer& received, absl::FunctionRef<absl::Status()> chunks_stand) {
   Commitment commitment = Commitment::kCommitted;
-  const auto commit = [&](pqxx::transaction_base& work) {
-    return CommitTransfer(work, received, chunks_stand, commitment);
+  const auto commit = [&](pqxx::transaction_base& work) -> absl::Status {
+    WAYBILL_RETURN_IF_ERROR(CommitTransfer(work, received, chunks_stand, commitment));
+    jobdb::Execute(work, sql::kDeleteTransferFences, received.key.sender_site_code,
+                   received.key.send_request_id);
+    return absl::OkStatus();
   };
   WAYBILL_RETURN_IF_ERROR(database_.RunRetrying(sql::kPutInstruction, commit));
   return commitment;

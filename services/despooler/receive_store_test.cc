@@ -221,6 +221,21 @@ TEST_F(ReceiveStoreTest, ARepeatedCommitChangesNothing) {
   EXPECT_EQ(Query("SELECT count(*) FROM waybill.outbox"), "0");
 }
 
+TEST_F(ReceiveStoreTest, FencesGoWithTheCommitOrWithTime) {
+  const auto admit = [&](std::int64_t send_request_id) {
+    return store_.Admit(
+        {.sender_site_code = "CEN", .send_request_id = send_request_id, .fence = 1}, "CEN00001", 1);
+  };
+  for (const std::int64_t send_request_id : {1, 2, 3}) {
+    ASSERT_THAT(admit(send_request_id), IsOk());
+  }
+  db_.Execute(
+      "UPDATE waybill.transfer_fence SET change_time = now() - interval '200 days' "
+      "WHERE send_request_id = 2");
+  MustCommit(Received(TestInstruction()));
+  EXPECT_EQ(Query("SELECT send_request_id FROM waybill.transfer_fence"), "3");
+}
+
 TEST_F(ReceiveStoreTest, ChunksThatDoNotStandUndoTheCommit) {
   EXPECT_THAT(
       store_.Commit(Received(TestInstruction()), [] { return absl::DataLossError("gone"); }),

@@ -335,7 +335,10 @@ CREATE TABLE waybill.transfer_fence (
   change_time      timestamptz NOT NULL DEFAULT now(),
   PRIMARY KEY (sender_site_code, send_request_id)
 );
-COMMENT ON TABLE waybill.transfer_fence IS 'The highest fence seen for each send request of a sending site; a lower one is refused at Open and Commit.';
+COMMENT ON TABLE waybill.transfer_fence IS 'The highest fence seen for each send request of a sending site; a lower one is refused at Open and Commit. It goes with the commit, or half a year later.';
+
+CREATE INDEX transfer_fence_by_time ON waybill.transfer_fence (change_time);
+COMMENT ON INDEX waybill.transfer_fence_by_time IS 'Serves the removal of those that nobody came back to.';
 
 CREATE TABLE waybill.pcm_definition (
   sms_id          text        PRIMARY KEY,
