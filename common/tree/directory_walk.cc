@@ -42,8 +42,7 @@ absl::StatusOr<std::vector<std::string>> ListNames(int directory, absl::string_v
 }
 
 absl::StatusOr<std::vector<std::string>> Directory::ListNames() const {
-  WAYBILL_ASSIGN_OR_RETURN(std::vector<std::string> names,
-                           tree::ListNames(descriptor_, path_));
+  WAYBILL_ASSIGN_OR_RETURN(std::vector<std::string> names, tree::ListNames(descriptor_, path_));
   std::sort(names.begin(), names.end());
   return names;
 }

@@ -223,8 +223,8 @@ TEST_F(ReceiveStoreTest, ARepeatedCommitChangesNothing) {
 
 TEST_F(ReceiveStoreTest, FencesGoWithTheCommitOrWithTime) {
   const auto admit = [&](std::int64_t send_request_id) {
-    return store_.Admit(
-        {.sender_site_code = "CEN", .send_request_id = send_request_id, .fence = 1}, "CEN00001", 1);
+    return store_.Admit({.sender_site_code = "CEN", .send_request_id = send_request_id, .fence = 1},
+                        "CEN00001", 1);
   };
   for (const std::int64_t send_request_id : {1, 2, 3}) {
     ASSERT_THAT(admit(send_request_id), IsOk());
