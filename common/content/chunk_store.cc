@@ -34,10 +34,9 @@ bool Holds(const std::vector<std::string>& uuids, const std::string& uuid) {
 }
 
 absl::StatusOr<Listing> ListPacks(const tree::Directory& directory) {
-  WAYBILL_ASSIGN_OR_RETURN(const std::vector<tree::Entry> entries, directory.List());
+  WAYBILL_ASSIGN_OR_RETURN(const std::vector<std::string> names, directory.ListNames());
   Listing listing;
-  for (const tree::Entry& entry : entries) {
-    absl::string_view name = entry.name;
+  for (absl::string_view name : names) {
     if (absl::ConsumeSuffix(&name, ".pack")) {
       listing.packs.emplace_back(name);
     } else if (absl::ConsumeSuffix(&name, ".idx")) {
@@ -153,14 +152,15 @@ absl::Status ChunkStore::Repair(const ChunkFacts& facts, absl::string_view store
   return pack.Sync();
 }
 
-absl::StatusOr<uint64_t> ChunkStore::Collect(absl::FunctionRef<bool(const Digest&)> is_live) {
+absl::StatusOr<ChunkStore::Collected> ChunkStore::Collect(
+    absl::FunctionRef<bool(const Digest&)> is_live, absl::FunctionRef<bool()> pause) {
   WAYBILL_RETURN_IF_ERROR(Refresh());
   std::vector<std::shared_ptr<SealedPack>> packs;
   {
     const MutexLock lock(mutex_);
     packs = sealed_.packs();
   }
-  uint64_t freed = 0;
+  Collected collected;
   for (const std::shared_ptr<SealedPack>& pack : packs) {
     bool live = false;
     for (size_t i = 0; i < pack->index.size() && !live; ++i) {
@@ -168,12 +168,18 @@ absl::StatusOr<uint64_t> ChunkStore::Collect(absl::FunctionRef<bool(const Digest
     }
     if (live) continue;
     WAYBILL_ASSIGN_OR_RETURN(const uint64_t bytes, RemovePack(packs_directory_, pack->uuid));
-    freed += bytes;
-    const MutexLock lock(mutex_);
-    sealed_.Remove(pack->uuid);
+    collected.freed_bytes += bytes;
+    {
+      const MutexLock lock(mutex_);
+      sealed_.Remove(pack->uuid);
+    }
+    if (pause()) {
+      collected.is_complete = false;
+      break;
+    }
   }
   WAYBILL_RETURN_IF_ERROR(packs_directory_.Sync());
-  return freed;
+  return collected;
 }
 
 // Our own open packs. ---------------------------------------------------------------------------
@@ -272,20 +278,14 @@ absl::StatusOr<std::shared_ptr<const tree::File>> ChunkStore::OpenPackFile(
 
 absl::StatusOr<std::vector<bool>> ChunkStore::Missing(const ChunkList& chunks,
                                                       const PackWriter* own) {
-  std::vector<bool> missing(chunks.size(), false);
-  const auto look = [&](size_t i) {
-    const Digest& digest = chunks[i].digest;
-    return !FindSealed(digest).has_value() && (own == nullptr || !own->Find(digest).has_value());
-  };
-  bool any = false;
-  for (size_t i = 0; i < chunks.size(); ++i) {
-    missing[i] = look(i);
-    any = any || missing[i];
-  }
-  if (!any) return missing;
+  // First of all, not only when something lacks: another process may have collected a pack that we
+  // still know, and whoever asks is about to promise that the chunks stand.
   WAYBILL_RETURN_IF_ERROR(Refresh());
+  std::vector<bool> missing(chunks.size(), false);
   for (size_t i = 0; i < chunks.size(); ++i) {
-    missing[i] = missing[i] && look(i);
+    const Digest& digest = chunks[i].digest;
+    missing[i] =
+        !FindSealed(digest).has_value() && (own == nullptr || !own->Find(digest).has_value());
   }
   return missing;
 }

@@ -78,7 +78,8 @@ class ChunkStore {
 
   /// One bit per chunk of the list, true if it is lacking. Only what nobody can take back counts as
   /// there: sealed packs, and the packs of `own` (may be null); not those of other writers, which
-  /// may die.
+  /// may die. Lists the directory first, so that packs count that other processes sealed, and those
+  /// do not that others collected.
   absl::StatusOr<std::vector<bool>> Missing(const ChunkList& chunks, const PackWriter* own);
 
   // Keeping. ----------------------------------------------------------------------------------
@@ -98,12 +99,18 @@ class ChunkStore {
   /// representation and length.
   absl::Status Repair(const ChunkFacts& facts, absl::string_view stored);
 
-  /// Removes sealed packs in which `is_live` holds for no chunk. Returns the bytes freed.
+  struct Collected {
+    uint64_t freed_bytes = 0;
+    bool is_complete = true;  ///< False: `pause` ended it, and dead packs may be left.
+  };
+  /// Removes sealed packs in which `is_live` holds for no chunk. `pause` is asked behind each, so
+  /// that one goes with every call.
   ///
   /// The store cannot know what a database still needs. Callers hold the site's collection lock
   /// exclusively, and `is_live` covers all committed versions and all pinned manifests; whoever
   /// relies on Missing or on an import pins before and checks again under the same lock, shared.
-  absl::StatusOr<uint64_t> Collect(absl::FunctionRef<bool(const Digest&)> is_live);
+  absl::StatusOr<Collected> Collect(absl::FunctionRef<bool(const Digest&)> is_live,
+                                    absl::FunctionRef<bool()> pause);
 
  private:
   friend class PackWriter;

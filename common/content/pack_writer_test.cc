@@ -29,6 +29,10 @@
 namespace waybill::content {
 namespace {
 
+bool Never() {
+  return false;
+}
+
 class PackWriterTest : public ContentTest {
  protected:
   static absl::Status Put(PackWriter& writer, const StoredChunk& chunk) {
@@ -260,14 +264,41 @@ TEST_F(PackWriterTest, CollectionRemovesDeadPacksAndNoLiveOrOpenOne) {
   }
   const std::unique_ptr<PackWriter> writer = store->NewWriter();
   ASSERT_THAT(Put(*writer, open), IsOk());
-  const absl::StatusOr<uint64_t> freed =
-      store->Collect([&](const Digest& digest) { return digest == live.facts.digest; });
-  ASSERT_THAT(freed, IsOk());
-  EXPECT_EQ(*freed, 56 + 4);
+  const absl::StatusOr<ChunkStore::Collected> collected =
+      store->Collect([&](const Digest& digest) { return digest == live.facts.digest; }, Never);
+  ASSERT_THAT(collected, IsOk());
+  EXPECT_EQ(collected->freed_bytes, 56 + 4);
+  EXPECT_TRUE(collected->is_complete);
   EXPECT_TRUE(store->Contains(live.facts.digest).value());
   EXPECT_FALSE(store->Contains(dead.facts.digest).value());
   EXPECT_TRUE(store->Contains(open.facts.digest).value());
   EXPECT_EQ(PackFiles(".pack").size(), 2);
+}
+
+TEST_F(PackWriterTest, CollectionPausesBehindAnyPackAndGoesOnWithTheNextCall) {
+  for (const char* text : {"one", "two"}) {
+    const std::unique_ptr<PackWriter> writer = store->NewWriter();
+    ASSERT_THAT(Put(*writer, RawChunk(text)), IsOk());
+  }
+  const auto dead = [](const Digest& /*digest*/) { return false; };
+  EXPECT_FALSE(store->Collect(dead, [] { return true; })->is_complete);
+  EXPECT_EQ(PackFiles(".pack").size(), 1);
+  EXPECT_TRUE(store->Collect(dead, Never)->is_complete);
+  EXPECT_EQ(PackFiles(".pack").size(), 0);
+}
+
+TEST_F(PackWriterTest, MissingSaysWhatAnotherProcessCollectedThoughItWasKnownBefore) {
+  const StoredChunk chunk = RawChunk("collected");
+  {
+    const std::unique_ptr<PackWriter> writer = store->NewWriter();
+    ASSERT_THAT(Put(*writer, chunk), IsOk());
+  }
+  ChunkList list;
+  ASSERT_THAT(list.Add({chunk.facts.digest, chunk.facts.plain_bytes}), IsOk());
+  ASSERT_EQ(store->Missing(list, nullptr).value(), std::vector<bool>({false}));
+  const std::unique_ptr<ChunkStore> collector = OpenStore();
+  ASSERT_THAT(collector->Collect([](const Digest& /*digest*/) { return false; }, Never), IsOk());
+  EXPECT_EQ(store->Missing(list, nullptr).value(), std::vector<bool>({true}));
 }
 
 TEST_F(PackWriterTest, TwoThreadsWriteAndReadOneStoreAtOnce) {

@@ -25,7 +25,8 @@ namespace {
 
 class AccessCheck final : public grpc::AuthMetadataProcessor {
  public:
-  explicit AccessCheck(AccessTable table) : table_(std::move(table)) {}
+  AccessCheck(AccessTable table, std::shared_ptr<const CallsInProgress> calls)
+      : table_(std::move(table)), calls_(std::move(calls)) {}
 
   // No I/O: gRPC may run it on the thread that reads the connection.
   bool IsBlocking() const override { return false; }
@@ -41,6 +42,9 @@ class AccessCheck final : public grpc::AuthMetadataProcessor {
     if (!identity.ok()) {
       return Refuse(method, {}, identity.status());
     }
+    if (calls_->IsClosed()) {
+      return ToGrpcStatus(absl::UnavailableError("the service is stopping"), method);
+    }
     const absl::Status allowed = table_.Check(*identity, method);
     return allowed.ok() ? grpc::Status::OK : Refuse(method, *identity, allowed);
   }
@@ -55,6 +59,7 @@ class AccessCheck final : public grpc::AuthMetadataProcessor {
   }
 
   const AccessTable table_;
+  const std::shared_ptr<const CallsInProgress> calls_;
 };
 
 bool Allows(const std::vector<Caller>& callers, const Identity& identity) {
@@ -88,8 +93,9 @@ bool AccessTable::Knows(absl::string_view method) const {
   return callers_.contains(std::string(method));
 }
 
-std::shared_ptr<grpc::AuthMetadataProcessor> MakeAccessCheck(AccessTable table) {
-  return std::make_shared<AccessCheck>(std::move(table));
+std::shared_ptr<grpc::AuthMetadataProcessor> MakeAccessCheck(
+    AccessTable table, std::shared_ptr<const CallsInProgress> calls) {
+  return std::make_shared<AccessCheck>(std::move(table), std::move(calls));
 }
 
 }  // namespace waybill::rpc

@@ -11,6 +11,7 @@
 #include "absl/status/status.h"
 #include "absl/strings/string_view.h"
 
+#include "common/rpc/calls_in_progress.h"
 #include "common/rpc/identity.h"
 
 namespace waybill::rpc {
@@ -47,9 +48,10 @@ class AccessTable {
 
 /// Checks each call of a listener before any handler sees it: the certificate must hold one
 /// identity (else UNAUTHENTICATED) and `table` must allow the method (else PERMISSION_DENIED).
-/// Refusals are logged and counted in grpc_server_handled_total. Installed by Listener on its
-/// credentials, so no handler can forget it.
-std::shared_ptr<grpc::AuthMetadataProcessor> MakeAccessCheck(AccessTable table);
+/// Refusals are logged and counted in grpc_server_handled_total. Once `calls` is closed it answers
+/// UNAVAILABLE. Installed by Listener on its credentials, so no handler can forget it.
+std::shared_ptr<grpc::AuthMetadataProcessor> MakeAccessCheck(
+    AccessTable table, std::shared_ptr<const CallsInProgress> calls);
 
 }  // namespace waybill::rpc
 

@@ -23,6 +23,7 @@
 
 #include "common/logging/log.h"
 #include "common/rpc/access.h"
+#include "common/rpc/calls_in_progress.h"
 #include "common/rpc/tls.h"
 #include "common/status/status_macros.h"
 
@@ -117,7 +118,9 @@ absl::StatusOr<std::unique_ptr<Listener>> Listener::Start(
   WAYBILL_ASSIGN_OR_RETURN(const std::string host, HostOf(options.address));
   EnableBuiltInServices();
   const std::shared_ptr<grpc::ServerCredentials> credentials = tls.ServerCredentials();
-  credentials->SetAuthMetadataProcessor(MakeAccessCheck(AccessTable(WithBuiltInRules(options))));
+  const auto calls = std::make_shared<CallsInProgress>();
+  credentials->SetAuthMetadataProcessor(
+      MakeAccessCheck(AccessTable(WithBuiltInRules(options)), calls));
 
   int port = 0;
   grpc::ServerBuilder builder;
@@ -125,6 +128,7 @@ absl::StatusOr<std::unique_ptr<Listener>> Listener::Start(
     builder.SetOption(std::make_unique<WithoutPlugins>());
   }
   SetLimits(options, builder);
+  builder.experimental().SetInterceptorCreators(CountCalls(calls));
   builder.AddListeningPort(options.address, credentials, &port);
   for (grpc::Service* service : services) {
     builder.RegisterService(service);
@@ -136,11 +140,15 @@ absl::StatusOr<std::unique_ptr<Listener>> Listener::Start(
   }
   const std::string address = absl::StrCat(host, ":", port);
   log::Info("listening", {{"audience", options.audience}, {"address", address}});
-  return std::unique_ptr<Listener>(new Listener(std::move(server), address, port));
+  return std::unique_ptr<Listener>(new Listener(std::move(server), calls, address, port));
 }
 
-Listener::Listener(std::unique_ptr<grpc::Server> server, std::string address, int port)
-    : server_(std::move(server)), address_(std::move(address)), port_(port) {}
+Listener::Listener(std::unique_ptr<grpc::Server> server, std::shared_ptr<CallsInProgress> calls,
+                   std::string address, int port)
+    : server_(std::move(server)),
+      calls_(std::move(calls)),
+      address_(std::move(address)),
+      port_(port) {}
 
 Listener::~Listener() {
   Shutdown(absl::ZeroDuration());
@@ -151,7 +159,10 @@ void Listener::SetServing(bool serving) {
 }
 
 void Listener::Shutdown(absl::Duration drain_max) {
-  server_->Shutdown(absl::ToChronoTime(absl::Now() + drain_max));
+  calls_->CloseAndWait(drain_max);
+  // gRPC itself would wait until every client has closed its connection, and an idle client looks
+  // at its own only every few seconds.
+  server_->Shutdown(absl::ToChronoTime(absl::Now()));
 }
 
 }  // namespace waybill::rpc

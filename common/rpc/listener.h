@@ -13,6 +13,7 @@
 #include "absl/time/time.h"
 
 #include "common/rpc/access.h"
+#include "common/rpc/calls_in_progress.h"
 #include "common/rpc/tls.h"
 
 namespace waybill::rpc {
@@ -54,14 +55,16 @@ class Listener {
   void SetServing(bool serving);
 
   /// Refuses new calls and waits for those in progress, at most `drain_max`; then cancels the rest
-  /// and waits for their handlers. Streams would use the whole time: call Executor::Drain() on
-  /// theirs first. Repeatable.
+  /// and waits for their handlers. Does not wait for clients that are only connected. Streams would
+  /// use the whole time: call Executor::Drain() on theirs first. Repeatable.
   void Shutdown(absl::Duration drain_max);
 
  private:
-  Listener(std::unique_ptr<grpc::Server> server, std::string address, int port);
+  Listener(std::unique_ptr<grpc::Server> server, std::shared_ptr<CallsInProgress> calls,
+           std::string address, int port);
 
   const std::unique_ptr<grpc::Server> server_;
+  const std::shared_ptr<CallsInProgress> calls_;
   const std::string address_;
   const int port_;
 };

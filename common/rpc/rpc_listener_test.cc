@@ -16,6 +16,7 @@
 
 #include "common/rpc/channel.h"
 #include "common/rpc/listener.h"
+#include "common/rpc/stopwatch.h"
 #include "common/rpc/testing/echo_fixture.h"
 #include "common/status/status_matchers.h"
 
@@ -183,6 +184,14 @@ TEST_F(ListenerTest, CancelsWhatIsStillRunningWhenTheDrainLimitIsOver) {
   running.wait();
   listener().Shutdown(absl::Milliseconds(10));
   EXPECT_FALSE(reader->Finish().ok());
+}
+
+TEST_F(ListenerTest, DoesNotWaitForClientsThatAreConnectedAndSayNothing) {
+  const auto stub = Connect(admin_);
+  ASSERT_TRUE(Echo(*stub, "hello").ok());
+  const Stopwatch stopwatch;
+  listener().Shutdown(absl::Seconds(20));
+  EXPECT_LT(stopwatch.Elapsed(), absl::Seconds(2));
 }
 
 TEST_F(ListenerTest, EndsStreamsAtOnceWhenTheirExecutorDrains) {

@@ -21,7 +21,8 @@ bool IsScalar(std::uint32_t code) {
   return code <= 0x10ffff && (code < 0xd800 || code > 0xdfff);
 }
 
-// Bytes of the character that `text` begins with, 0 if it begins with none.
+}  // namespace
+
 int CharacterBytes(absl::string_view text) {
   const auto first = static_cast<std::uint8_t>(text.front());
   for (const Form& form : kForms) {
@@ -43,8 +44,6 @@ int CharacterBytes(absl::string_view text) {
   }
   return 0;
 }
-
-}  // namespace
 
 bool IsUtf8(absl::string_view text) {
   while (!text.empty()) {

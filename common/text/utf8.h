@@ -7,6 +7,9 @@
 
 namespace waybill::text {
 
+/// Bytes of the character that `text`, which is not empty, begins with; 0 if it begins with none.
+int CharacterBytes(absl::string_view text);
+
 /// Whether `text` is well-formed UTF-8 (RFC 3629: no overlong forms, no surrogates, at most
 /// U+10FFFF). Protobuf's string fields and PostgreSQL's text refuse anything else.
 bool IsUtf8(absl::string_view text);

@@ -129,6 +129,8 @@ class Directory {
   /// All entries but "." and "..", sorted by name bytewise. An entry that vanishes meanwhile is
   /// left out.
   absl::StatusOr<std::vector<Entry>> List() const;
+  /// Their names only: one read of the directory, whatever its size.
+  absl::StatusOr<std::vector<std::string>> ListNames() const;
 
   /// Visits all that is beneath, a directory before its content, siblings in List order. Links are
   /// visited, not followed. `path` is relative to here and may fail CheckRelativePath, since names

@@ -41,9 +41,14 @@ absl::StatusOr<std::vector<std::string>> ListNames(int directory, absl::string_v
   return names;
 }
 
-absl::StatusOr<std::vector<Entry>> Directory::List() const {
-  WAYBILL_ASSIGN_OR_RETURN(std::vector<std::string> names, ListNames(descriptor_, path_));
+absl::StatusOr<std::vector<std::string>> Directory::ListNames() const {
+  WAYBILL_ASSIGN_OR_RETURN(std::vector<std::string> names, tree::ListNames(descriptor_, path_));
   std::sort(names.begin(), names.end());
+  return names;
+}
+
+absl::StatusOr<std::vector<Entry>> Directory::List() const {
+  WAYBILL_ASSIGN_OR_RETURN(std::vector<std::string> names, ListNames());
   std::vector<Entry> entries;
   entries.reserve(names.size());
   for (std::string& name : names) {

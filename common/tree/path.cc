@@ -8,6 +8,7 @@
 #include "absl/strings/str_split.h"
 
 #include "common/status/status_macros.h"
+#include "common/text/utf8.h"
 
 namespace waybill::tree {
 namespace {
@@ -16,31 +17,10 @@ absl::Status BadPath(absl::string_view path, absl::string_view reason) {
   return absl::InvalidArgumentError(absl::StrCat("bad_path ", Escaped(path), ": ", reason));
 }
 
-/// The bytes of the UTF-8 sequence that `text` (not empty) starts with, 0 if it is malformed.
-/// Ranges of the first and second byte are those of the Unicode Standard, table 3-7.
-size_t Utf8Length(absl::string_view text) {
-  const auto byte = [text](size_t i) { return static_cast<unsigned char>(text[i]); };
-  const unsigned first = byte(0);
-  if (first < 0x80) return 1;
-  if (first < 0xC2 || first > 0xF4) return 0;
-  const size_t length = first < 0xE0 ? 2 : first < 0xF0 ? 3 : 4;
-  if (text.size() < length) return 0;
-  unsigned low = 0x80, high = 0xBF;
-  if (first == 0xE0) low = 0xA0;   // Below: overlong.
-  if (first == 0xED) high = 0x9F;  // Above: surrogates.
-  if (first == 0xF0) low = 0x90;   // Below: overlong.
-  if (first == 0xF4) high = 0x8F;  // Above: no such code point.
-  if (byte(1) < low || byte(1) > high) return 0;
-  for (size_t i = 2; i < length; ++i) {
-    if (byte(i) < 0x80 || byte(i) > 0xBF) return 0;
-  }
-  return length;
-}
-
 /// Why `text` is not good text; empty if it is.
 absl::string_view TextFault(absl::string_view text) {
   while (!text.empty()) {
-    const size_t length = Utf8Length(text);
+    const auto length = static_cast<size_t>(text::CharacterBytes(text));
     if (length == 0) return "not UTF-8";
     const bool c1 = length == 2 && text[0] == '\xC2' && static_cast<unsigned char>(text[1]) < 0xA0;
     if (absl::ascii_iscntrl(static_cast<unsigned char>(text[0])) || c1)

@@ -123,6 +123,7 @@ class DistributeLoop::Batch {
                                                            const content::Manifest& manifest);
 
   void End(const ServerTask& task, const absl::StatusOr<Result>& result);
+  void LetGo(const ServerClaim& claim);
   absl::Status EndBadly(const ServerClaim& claim, const absl::Status& why);
 
   const DistributeLoop& loop_;
@@ -259,7 +260,10 @@ absl::StatusOr<content::Manifest> DistributeLoop::Batch::GetManifest() const {
 absl::Status DistributeLoop::Batch::PutOn(ServerTask& task, const OpenShare& share,
                                           Candidate candidate) {
   WAYBILL_ASSIGN_OR_RETURN(const content::Manifest manifest, GetManifest());
-  const ServerCopy copy(share.directory, NameFor(task.claim, share.share.drive));
+  ServerCopy::Name name = NameFor(task.claim, share.share.drive);
+  WAYBILL_ASSIGN_OR_RETURN(name.newest_first,
+                           loop_.parts_.store.ListVersionNames(batch_.package_id));
+  const ServerCopy copy(share.directory, std::move(name));
   if (candidate.holds_version) {
     const absl::Status verified = copy.Verify(manifest, WorkFor(task));
     if (verified.ok()) {
@@ -285,9 +289,11 @@ absl::Status DistributeLoop::Batch::PutOn(ServerTask& task, const OpenShare& sha
 absl::Status DistributeLoop::Batch::Copy(ServerTask& task, const ServerCopy& copy,
                                          const content::Manifest& manifest) {
   WAYBILL_ASSIGN_OR_RETURN(const TemporaryTree* const tree, Tree(task, manifest));
-  // Once more with the database: a process that was stopped for long does not know it yet.
+  // Once more with the database: a process that was stopped for long does not know it yet. With a
+  // whole lease ahead, so that nobody looks at the share between this and the rename.
   const auto still_ours = [&]() -> absl::Status {
-    WAYBILL_ASSIGN_OR_RETURN(const std::vector<bool> ours, loop_.parts_.store.Check({task.claim}));
+    WAYBILL_ASSIGN_OR_RETURN(const std::vector<bool> ours,
+                             loop_.parts_.store.Keep({task.claim}, loop_.options_.crew.lease));
     return ours[0] && !task.IsLost() ? absl::OkStatus() : absl::CancelledError("no longer ours");
   };
   const absl::Duration start = loop_.parts_.clock.Monotonic();
@@ -363,7 +369,8 @@ absl::StatusOr<std::unique_ptr<TemporaryTree>> DistributeLoop::Batch::BuildTree(
 
 void DistributeLoop::Batch::End(const ServerTask& task, const absl::StatusOr<Result>& result) {
   if (!result.ok() && (task.IsLost() || absl::IsCancelled(result.status()))) {
-    return;  // Whoever took it away has said what becomes of it, or its lease ends.
+    LetGo(task.claim);  // Whoever took it away has said what becomes of it.
+    return;
   }
   const absl::Status ended =
       result.ok()
@@ -373,6 +380,9 @@ void DistributeLoop::Batch::End(const ServerTask& task, const absl::StatusOr<Res
     log::Warning(
         "cannot record how a copy ended",
         {{"job_id", task.claim.job_id}, {"server_name", task.claim.server_name}, {"error", ended}});
+    if (absl::IsFailedPrecondition(ended)) {
+      LetGo(task.claim);
+    }
     return;
   }
   Count().ends.With({result.ok() ? "present" : "failed"}).Increment();
@@ -380,6 +390,16 @@ void DistributeLoop::Batch::End(const ServerTask& task, const absl::StatusOr<Res
        {model::kDefinitionChannel, model::kOutboxChannel, model::kJobChannel}) {
     loop_.notify_(channel);
   }
+}
+
+void DistributeLoop::Batch::LetGo(const ServerClaim& claim) {
+  const absl::Status status = loop_.parts_.store.LetGo(claim);
+  if (!status.ok()) {
+    log::Warning("a lease is left to end by itself",
+                 {{"job_id", claim.job_id}, {"server_name", claim.server_name}, {"error", status}});
+    return;
+  }
+  loop_.notify_(model::kDistributeChannel);
 }
 
 absl::Status DistributeLoop::Batch::EndBadly(const ServerClaim& claim, const absl::Status& why) {

@@ -167,6 +167,26 @@ TEST_F(DistributeLoopTest, AdoptsAGoodDirectoryThatTheLedgerDoesNotKnow) {
   EXPECT_EQ(site_.Count("location"), "1");
 }
 
+TEST_F(DistributeLoopTest, RecordsACopyWhoseRowWasEndedWhileItWasMade) {
+  site_.AddJobServer("CEN00042", "DS1");
+  const CopyBatch batch = store_.ClaimCopies(absl::Seconds(15), 64).value().value();
+  const auto complete = [&] {
+    return store_.CompleteCopy(batch.claims[0], batch, {.drive = "c", .directory = "/x"}, 7);
+  };
+  site_.server().Execute(
+      "UPDATE waybill.job_server SET state = 5, fence = fence + 1, change_time = now() - "
+      "interval '1 s', lease_end_time = now() - interval '1 s'");
+  EXPECT_THAT(complete(), StatusIs(absl::StatusCode::kFailedPrecondition));
+  EXPECT_EQ(site_.Count("location"), "0") << "somebody may have removed it since";
+
+  site_.server().Execute("UPDATE waybill.job_server SET lease_end_time = now() + interval '9 s'");
+  EXPECT_THAT(complete(), StatusIs(absl::StatusCode::kFailedPrecondition));
+  EXPECT_EQ(site_.Count("location l JOIN waybill.job_server s ON l.observe_time = s.change_time "
+                        "AND s.lease_end_time < now()"),
+            "1");
+  EXPECT_EQ(site_.ServerState("CEN00042", "DS1"), "5 ");
+}
+
 TEST_F(DistributeLoopTest, RebuildsADamagedDirectory) {
   site_.AddJobServer("CEN00042", "DS1");
   Distribute();
@@ -271,7 +291,8 @@ TEST_F(DistributeLoopTest, EndsRowsOfAVersionThatTheSiteNoLongerHolds) {
 
 TEST_F(DistributeLoopTest, ReportsALostChunkAsDataLossAndRetries) {
   site_.AddJobServer("CEN00042", "DS1");
-  ASSERT_THAT(site_.content().Collect([](const content::Digest& /*digest*/) { return false; }),
+  ASSERT_THAT(site_.content().Collect([](const content::Digest& /*digest*/) { return false; },
+                                      [] { return false; }),
               IsOk());
   Distribute();
   EXPECT_THAT(site_.ServerState("CEN00042", "DS1"), StartsWith("4 DATA_LOSS: "));

@@ -33,12 +33,6 @@ namespace {
 
 constexpr auto kIgnoreRow = [](const pqxx::row& /*row*/) { return true; };
 
-absl::Status StaleFence(const ServerClaim& claim) {
-  return absl::FailedPreconditionError(absl::StrCat("STALE_FENCE: job ", claim.job_id,
-                                                    " at server ", claim.server_name,
-                                                    " is no longer ours to work on"));
-}
-
 ServerClaim ToClaim(const pqxx::row& row) {
   return {.job_id = row["job_id"].as<std::string>(),
           .server_name = row["server_name"].as<std::string>(),
@@ -127,6 +121,12 @@ absl::Status FailLocked(pqxx::transaction_base& work, const ServerClaim& claim,
 
 }  // namespace
 
+absl::Status StaleFence(const ServerClaim& claim) {
+  return absl::FailedPreconditionError(absl::StrCat("STALE_FENCE: job ", claim.job_id,
+                                                    " at server ", claim.server_name,
+                                                    " is no longer ours to work on"));
+}
+
 absl::StatusOr<std::optional<CopyBatch>> DistributeStore::ClaimCopies(absl::Duration lease,
                                                                       int claims_max) {
   std::optional<CopyBatch> batch;
@@ -199,9 +199,17 @@ absl::StatusOr<std::optional<CopyPlace>> DistributeStore::FindLocation(
                         package_id, jobdb::Bytes{version.bytes()});
 }
 
+absl::StatusOr<std::vector<std::string>> DistributeStore::ListVersionNames(
+    const std::string& package_id) {
+  constexpr auto kFromRow = [](const pqxx::row& row) {
+    return row["version_name"].as<std::string>();
+  };
+  return jobdb::Query(database_, sql::kListVersionNames, kFromRow, package_id);
+}
+
 absl::Status DistributeStore::CompleteCopy(const ServerClaim& claim, const CopyBatch& batch,
                                            const CopyPlace& place, std::int64_t plain_bytes) {
-  return database_.RunRetrying(sql::kCompleteCopy, [&](pqxx::transaction_base& work) {
+  const auto complete = [&](pqxx::transaction_base& work) {
     jobdb::Query(work, sql::kLockJobSite, kIgnoreRow, claim.job_id, site_code_);
     if (jobdb::Execute(work, sql::kCompleteCopy, claim.job_id, site_code_, claim.server_name,
                        claim.fence) == 0) {
@@ -211,7 +219,27 @@ absl::Status DistributeStore::CompleteCopy(const ServerClaim& claim, const CopyB
                    jobdb::Bytes{batch.version.bytes()}, place.drive, place.directory, plain_bytes);
     jobdb::Execute(work, sql::kBumpDefinitions, claim.job_id, site_code_, OpenTargetStates());
     return absl::OkStatus();
-  });
+  };
+  const absl::Status completed = database_.RunRetrying(sql::kCompleteCopy, complete);
+  if (!absl::IsFailedPrecondition(completed)) {
+    return completed;
+  }
+  WAYBILL_RETURN_IF_ERROR(
+      database_.RunRetrying(sql::kObserveCopy, [&](pqxx::transaction_base& work) {
+        // A claim of the server comes before this, and then the lease is over, or finds the row.
+        jobdb::Query(work, sql::kLockServerClaims, kIgnoreRow, jobdb::kServerClaimLock);
+        jobdb::Execute(work, sql::kObserveCopy, claim.job_id, site_code_, claim.server_name,
+                       claim.fence, batch.package_id, jobdb::Bytes{batch.version.bytes()},
+                       place.drive, place.directory, plain_bytes);
+        return absl::OkStatus();
+      }));
+  return completed;
+}
+
+absl::Status DistributeStore::LetGo(const ServerClaim& claim) {
+  return jobdb::Execute(database_, sql::kLetGo, claim.job_id, site_code_, claim.server_name,
+                        claim.fence)
+      .status();
 }
 
 absl::StatusOr<bool> DistributeStore::Retry(const ServerClaim& claim, const RetryPlan& plan) {

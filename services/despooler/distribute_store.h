@@ -25,6 +25,9 @@ struct ServerClaim {
   int attempt_count = 0;  ///< This attempt included.
 };
 
+/// FAILED_PRECONDITION: the row is no longer ours to work on.
+absl::Status StaleFence(const ServerClaim& claim);
+
 /// Rows of one version, claimed together to share one temporary tree.
 struct CopyBatch {
   std::string package_id;
@@ -52,10 +55,11 @@ struct CopyPlace {
 ///                    has ended   +-----------------------------> FAILED
 ///
 /// (Removals: see RemovalStore; Keep, Retry and Fail serve them too.) The same server and package
-/// is claimed by one holder at a time, whatever the job. Each method is one transaction; times are
-/// those of the database's clock. FAILED_PRECONDITION: the fence is not the newest or the row has
-/// ended, nothing was changed, and the caller stops. Otherwise errors as of jobdb::Database::Run.
-/// Thread-safe.
+/// is claimed by one holder at a time, whatever the job; whose row was ended under him (by a
+/// cancel, by a remove job) keeps others off until he lets go or his lease ends. Each method is one
+/// transaction; times are those of the database's clock. FAILED_PRECONDITION: the fence is not the
+/// newest, or the lease or the row has ended, nothing was changed, and the caller stops. Otherwise
+/// errors as of jobdb::Database::Run. Thread-safe.
 class DistributeStore {
  public:
   /// Borrows `database`.
@@ -86,10 +90,19 @@ class DistributeStore {
                                                         const std::string& package_id,
                                                         const content::Digest& version);
 
+  /// How the directories of the package's versions are called, newest first, as far as this site
+  /// holds them.
+  absl::StatusOr<std::vector<std::string>> ListVersionNames(const std::string& package_id);
+
   /// The copy stands: ledger, state and, for each open target of the job here, a new version of its
-  /// definition, in one step.
+  /// definition, in one step. FAILED_PRECONDITION also writes the ledger if the row was ended while
+  /// the copy was made: it stands all the same, and a remove job must find it.
   absl::Status CompleteCopy(const ServerClaim& claim, const CopyBatch& batch,
                             const CopyPlace& place, std::int64_t plain_bytes);
+
+  /// Nothing of this claim is under work any more: others need not wait for its lease. OK if it
+  /// was not ours.
+  absl::Status LetGo(const ServerClaim& claim);
 
   struct RetryPlan {
     std::string reason;

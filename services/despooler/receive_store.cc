@@ -182,6 +182,7 @@ void BeginRemoval(pqxx::transaction_base& work, const Instruction& instruction,
 void EndCancelled(pqxx::transaction_base& work, const std::string& job_id,
                   const std::string& site_code) {
   const std::string reason = model::Reason(model::kCancelled, "the job was cancelled");
+  jobdb::Execute(work, sql::kDeleteJobPins, job_id);
   jobdb::Execute(work, sql::kFailJobServers, job_id, site_code, reason);
   jobdb::Execute(work, sql::kWithdrawJobOffers, job_id, site_code, reason);
 }
@@ -260,11 +261,25 @@ absl::StatusOr<ReceiveStore::Admission> ReceiveStore::Admit(const TransferKey& k
   return known.has_value() && *known > revision ? Admission::kSuperseded : Admission::kWelcome;
 }
 
-absl::Status ReceiveStore::PutPin(const std::string& pin_id, const std::string& package_id,
-                                  const content::Digest& version, absl::Duration limit) {
-  return jobdb::Execute(database_, sql::kPutPin, pin_id, package_id, jobdb::Bytes{version.bytes()},
-                        "despooler", limit)
-      .status();
+absl::Status ReceiveStore::PutPin(const Pin& pin, absl::Duration limit) {
+  return database_.RunRetrying(sql::kPutPin, [&](pqxx::transaction_base& work) {
+    // A collector that is unlinking does not know of this pin: what it finds dead must be gone
+    // before anybody looks at what stands.
+    jobdb::Execute(work, sql::kLockPackUnlinking, jobdb::kPackUnlinkLock);
+    const std::int64_t put =
+        jobdb::Execute(work, sql::kPutPin, pin.pin_id, pin.package_id,
+                       jobdb::Bytes{pin.version.bytes()}, "despooler", limit, pin.job_id);
+    return put > 0 ? absl::OkStatus()
+                   : absl::AbortedError(absl::StrCat("job ", pin.job_id, " was cancelled here"));
+  });
+}
+
+absl::Status ReceiveStore::RenewPin(const std::string& pin_id, absl::Duration limit) {
+  WAYBILL_ASSIGN_OR_RETURN(const std::int64_t renewed,
+                           jobdb::Execute(database_, sql::kRenewPin, pin_id, limit));
+  return renewed > 0 ? absl::OkStatus()
+                     : absl::AbortedError(
+                           "the job was cancelled here, or the transfer stood still for too long");
 }
 
 absl::Status ReceiveStore::DeletePin(const std::string& pin_id) {
@@ -274,8 +289,11 @@ absl::Status ReceiveStore::DeletePin(const std::string& pin_id) {
 absl::StatusOr<ReceiveStore::Commitment> ReceiveStore::Commit(
     const ReceivedTransfer& received, absl::FunctionRef<absl::Status()> chunks_stand) {
   Commitment commitment = Commitment::kCommitted;
-  const auto commit = [&](pqxx::transaction_base& work) {
-    return CommitTransfer(work, received, chunks_stand, commitment);
+  const auto commit = [&](pqxx::transaction_base& work) -> absl::Status {
+    WAYBILL_RETURN_IF_ERROR(CommitTransfer(work, received, chunks_stand, commitment));
+    jobdb::Execute(work, sql::kDeleteTransferFences, received.key.sender_site_code,
+                   received.key.send_request_id);
+    return absl::OkStatus();
   };
   WAYBILL_RETURN_IF_ERROR(database_.RunRetrying(sql::kPutInstruction, commit));
   return commitment;

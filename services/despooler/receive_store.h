@@ -38,10 +38,20 @@ class ReceiveStore {
   absl::StatusOr<Admission> Admit(const TransferKey& key, const std::string& job_id,
                                   std::int64_t revision);
 
-  /// Keeps the manifest and the chunks of a version from the collector for `limit`, whether they
-  /// are there already or not. Repeating it prolongs.
-  absl::Status PutPin(const std::string& pin_id, const std::string& package_id,
-                      const content::Digest& version, absl::Duration limit);
+  /// Keeps a version's manifest and chunks from the collector, for its transfer.
+  struct Pin {
+    std::string pin_id;
+    std::string package_id;
+    content::Digest version;
+    std::string job_id;
+  };
+
+  /// Keeps them for `limit`, whether they are there already or not; a repeat begins anew. What the
+  /// store is asked for behind this stays. ABORTED if the job was cancelled here.
+  absl::Status PutPin(const Pin& pin, absl::Duration limit);
+
+  /// Prolongs it. ABORTED if it has ended or its job was cancelled here.
+  absl::Status RenewPin(const std::string& pin_id, absl::Duration limit);
 
   /// OK if absent.
   absl::Status DeletePin(const std::string& pin_id);

@@ -17,6 +17,7 @@
 #include "common/status/status_matchers.h"
 #include "services/despooler/instruction_rules.h"
 #include "services/despooler/received_transfer.h"
+#include "services/despooler/removal_store.h"
 #include "services/despooler/test_instruction.h"
 
 #include "despooler_sql.h"
@@ -26,6 +27,11 @@ namespace {
 
 using ::testing::StartsWith;
 using Commitment = ReceiveStore::Commitment;
+
+const ReceiveStore::Pin kPin = {.pin_id = "transfer/CEN/1",
+                                .package_id = "CEN00001",
+                                .version = content::Digest::FromHex(TestVersion()).value(),
+                                .job_id = "CEN00001"};
 
 /// Site NYC, child of CEN, with servers DS1 and DS2 and three workstations.
 class ReceiveStoreTest : public testing::Test {
@@ -81,6 +87,18 @@ class ReceiveStoreTest : public testing::Test {
     cancel.clear_site_codes();
     return cancel;
   }
+  static ReceivedTransfer Removal(const std::string& job_id) {
+    transfer::v1::Instruction remove = TestInstruction();
+    remove.set_job_id(job_id);
+    remove.mutable_spec()->set_type(job::v1::JOB_TYPE_REMOVE_PACKAGE);
+    remove.mutable_spec()->clear_run_phase();
+    remove.mutable_spec()->clear_version();
+    remove.clear_command();
+    ReceivedTransfer received = Received(remove, /*with_version=*/false);
+    received.key.send_request_id = 2;
+    received.targets = TargetList(remove);
+    return received;
+  }
   std::string Query(const std::string& sql) const { return db_.QueryText(sql); }
   std::string Targets() const {
     return Query(
@@ -127,15 +145,48 @@ TEST_F(ReceiveStoreTest, ALowerFenceThanSeenIsRefusedAtOpenAndAtCommit) {
       IsOk());
 }
 
-TEST_F(ReceiveStoreTest, PinsAreProlongedByRepeatingAndCanBeTakenAway) {
-  const content::Digest version = content::Digest::FromHex(TestVersion()).value();
-  EXPECT_THAT(store_.PutPin("transfer/CEN/1", "CEN00001", version, absl::Seconds(1)), IsOk());
-  EXPECT_THAT(store_.PutPin("transfer/CEN/1", "CEN00001", version, absl::Hours(1)), IsOk());
+TEST_F(ReceiveStoreTest, PinsAreProlongedAndCanBeTakenAway) {
+  EXPECT_THAT(store_.PutPin(kPin, absl::Seconds(1)), IsOk());
+  EXPECT_THAT(store_.PutPin(kPin, absl::Seconds(2)), IsOk());
+  EXPECT_THAT(store_.RenewPin(kPin.pin_id, absl::Hours(1)), IsOk());
   EXPECT_EQ(Query("SELECT count(*) || ' ' || (min(end_time) > now() + '50 min') FROM waybill.pin"),
             "1 true");
-  EXPECT_THAT(store_.DeletePin("transfer/CEN/1"), IsOk());
-  EXPECT_THAT(store_.DeletePin("transfer/CEN/1"), IsOk());
+  EXPECT_THAT(store_.DeletePin(kPin.pin_id), IsOk());
+  EXPECT_THAT(store_.DeletePin(kPin.pin_id), IsOk());
   EXPECT_EQ(Query("SELECT count(*) FROM waybill.pin"), "0");
+}
+
+TEST_F(ReceiveStoreTest, APinThatHasEndedIsNotProlonged) {
+  ASSERT_THAT(store_.PutPin(kPin, absl::Hours(1)), IsOk());
+  db_.Execute("UPDATE waybill.pin SET end_time = now()");
+  EXPECT_THAT(store_.RenewPin(kPin.pin_id, absl::Hours(1)), StatusIs(absl::StatusCode::kAborted));
+}
+
+TEST_F(ReceiveStoreTest, ACancelTakesThePinsOfItsJobAway) {
+  ASSERT_THAT(store_.PutPin(kPin, absl::Hours(1)), IsOk());
+  ReceiveStore::Pin other = kPin;
+  other.pin_id = "transfer/CEN/2";
+  other.job_id = "CEN00009";
+  ASSERT_THAT(store_.PutPin(other, absl::Hours(1)), IsOk());
+  MustCommit(Received(Cancel(), /*with_version=*/false));
+  EXPECT_EQ(Query("SELECT pin_id FROM waybill.pin"), "transfer/CEN/2");
+  EXPECT_THAT(store_.RenewPin(kPin.pin_id, absl::Hours(1)), StatusIs(absl::StatusCode::kAborted));
+  EXPECT_THAT(store_.PutPin(kPin, absl::Hours(1)), StatusIs(absl::StatusCode::kAborted));
+}
+
+TEST_F(ReceiveStoreTest, APinIsNotPutWhilePacksAreUnlinked) {
+  const auto impatient =
+      jobdb::Database::Open({.uri = db_.uri(), .lock_timeout = absl::Milliseconds(100)}, sql::kAll)
+          .value();
+  const auto put = [&] { return ReceiveStore(*impatient).PutPin(kPin, absl::Hours(1)); };
+  RemovalStore collector(*database_, "NYC");
+  ASSERT_THAT(collector.WithCollectionLock([&](const RemovalStore::Needed& needed) {
+    EXPECT_THAT(needed.pinned, testing::IsEmpty());
+    EXPECT_THAT(put(), StatusIs(absl::StatusCode::kUnavailable));
+    return absl::OkStatus();
+  }),
+              IsOk());
+  EXPECT_THAT(put(), IsOk());
 }
 
 TEST_F(ReceiveStoreTest, OneCommitMakesVersionJobSitesTargetsServersAndInstruction) {
@@ -168,6 +219,21 @@ TEST_F(ReceiveStoreTest, ARepeatedCommitChangesNothing) {
   EXPECT_EQ(Servers(), "DS1 3, DS2 3");
   EXPECT_EQ(Targets(), "LAB00001 1, NYC00001 5, NYC00002 9");
   EXPECT_EQ(Query("SELECT count(*) FROM waybill.outbox"), "0");
+}
+
+TEST_F(ReceiveStoreTest, FencesGoWithTheCommitOrWithTime) {
+  const auto admit = [&](std::int64_t send_request_id) {
+    return store_.Admit({.sender_site_code = "CEN", .send_request_id = send_request_id, .fence = 1},
+                        "CEN00001", 1);
+  };
+  for (const std::int64_t send_request_id : {1, 2, 3}) {
+    ASSERT_THAT(admit(send_request_id), IsOk());
+  }
+  db_.Execute(
+      "UPDATE waybill.transfer_fence SET change_time = now() - interval '200 days' "
+      "WHERE send_request_id = 2");
+  MustCommit(Received(TestInstruction()));
+  EXPECT_EQ(Query("SELECT send_request_id FROM waybill.transfer_fence"), "3");
 }
 
 TEST_F(ReceiveStoreTest, ChunksThatDoNotStandUndoTheCommit) {
@@ -328,11 +394,16 @@ TEST_F(ReceiveStoreTest, ACancelWithdrawsWhatDoesNotRunAndEndsOpenServers) {
       "'NYC00003', 'NYC', 4);"
       "INSERT INTO waybill.pcm_definition (sms_id, domain, offer_version, written_version) VALUES "
       "('NYC00001', 'SALES', 5, 5), ('NYC00003', 'SALES', 5, 5);"
-      "UPDATE waybill.job_server SET state = 3 WHERE server_name = 'DS1'");
+      "UPDATE waybill.job_server SET state = 3 WHERE server_name = 'DS1';"
+      "UPDATE waybill.job_server SET state = 2, fence = 3, lease_end_time = now() + '15 s' "
+      "WHERE server_name = 'DS2'");
   MustCommit(Received(Cancel(), /*with_version=*/false));
   EXPECT_EQ(Targets(), "LAB00001 1, NYC00001 11, NYC00002 9, NYC00003 4");
   EXPECT_EQ(Servers(), "DS1 3, DS2 5");
-  EXPECT_EQ(Query("SELECT fence FROM waybill.job_server WHERE server_name = 'DS2'"), "1");
+  EXPECT_EQ(Query("SELECT fence || ' ' || (lease_end_time > now()) FROM waybill.job_server "
+                  "WHERE server_name = 'DS2'"),
+            "4 true")
+      << "whoever works on it cannot report, and keeps others off until he lets go";
   EXPECT_EQ(Query("SELECT string_agg(offer_version::text, ' ' ORDER BY sms_id) FROM "
                   "waybill.pcm_definition"),
             "6 5");
@@ -362,6 +433,31 @@ TEST_F(ReceiveStoreTest, ACancelDoesNotReopenAJobThatHasEnded) {
   EXPECT_EQ(Query("SELECT state FROM waybill.job"), "4");
 }
 
+TEST_F(ReceiveStoreTest, ASecondRemoveJobLeavesTheFirstOneAtWork) {
+  db_.Execute(
+      "INSERT INTO waybill.location (site_code, server_name, package_id, version, drive, "
+      "directory, plain_bytes) VALUES ('NYC', 'DS1', 'CEN00001', decode(repeat('aa', 32), 'hex'), "
+      "'c', '/x', 1)");
+  MustCommit(Removal("CEN00002"));
+  db_.Execute("UPDATE waybill.job_server SET state = 4, reason = 'SERVER_FAILED: away'");
+  MustCommit(Removal("CEN00003"));
+  EXPECT_EQ(Query("SELECT string_agg(job_id || ' ' || state, ', ' ORDER BY job_id) FROM "
+                  "waybill.job_server"),
+            "CEN00002 4, CEN00003 6");
+}
+
+TEST_F(ReceiveStoreTest, ARemoveJobLooksWhereACancelledJobMayHaveLeftACopy) {
+  MustCommit(Received(TestInstruction()));
+  // DS1: its Despooler died between the rename and the ledger, and the cancel came before it was
+  // back. DS2 was never worked on.
+  db_.Execute("UPDATE waybill.job_server SET state = 2, fence = 1 WHERE server_name = 'DS1'");
+  MustCommit(Received(Cancel(), /*with_version=*/false));
+  MustCommit(Removal("CEN00002"));
+  EXPECT_EQ(Query("SELECT string_agg(server_name || ' ' || state, ', ') FROM waybill.job_server "
+                  "WHERE job_id = 'CEN00002'"),
+            "DS1 6");
+}
+
 TEST_F(ReceiveStoreTest, ARemoveJobQueuesItsRemovalsAndEndsWhatUsesThePackage) {
   MustCommit(Received(TestInstruction()));
   db_.Execute(
@@ -375,18 +471,14 @@ TEST_F(ReceiveStoreTest, ARemoveJobQueuesItsRemovalsAndEndsWhatUsesThePackage) {
       "directory, plain_bytes) VALUES ('NYC', 'DS1', 'CEN00001', decode(repeat('aa', 32), 'hex'), "
       "'c', '/x', 1), ('NYC', 'DS1', 'CEN00001', decode(repeat('bb', 32), 'hex'), 'c', '/y', 1), "
       "('LAB', 'DS9', 'CEN00001', decode(repeat('aa', 32), 'hex'), 'c', '/x', 1)");
-  transfer::v1::Instruction remove = TestInstruction();
-  remove.set_job_id("CEN00002");
-  remove.mutable_spec()->set_type(job::v1::JOB_TYPE_REMOVE_PACKAGE);
-  remove.mutable_spec()->clear_run_phase();
-  remove.mutable_spec()->clear_version();
-  remove.clear_command();
-  ReceivedTransfer received = Received(remove, /*with_version=*/false);
-  received.targets = TargetList(remove);
-  MustCommit(received);
+  MustCommit(Removal("CEN00002"));
   EXPECT_EQ(Query("SELECT string_agg(job_id || server_name || ' ' || state || ' ' || fence, ', ' "
                   "ORDER BY job_id, server_name) FROM waybill.job_server"),
-            "CEN00001DS1 3 0, CEN00001DS2 5 1, CEN00002DS1 6 0");
+            "CEN00001DS1 3 0, CEN00001DS2 5 1, CEN00002DS1 6 0, CEN00002DS2 6 0")
+      << "at DS2 a copy was under work: a tree may stand there";
+  EXPECT_EQ(Query("SELECT lease_end_time > now() FROM waybill.job_server WHERE job_id = 'CEN00001' "
+                  "AND server_name = 'DS2'"),
+            "t");
   EXPECT_THAT(Query("SELECT reason FROM waybill.job_server WHERE server_name = 'DS2'"),
               StartsWith("PACKAGE_REMOVED"));
   EXPECT_EQ(Targets(), "LAB00001 1, NYC00001 11, NYC00002 9");

@@ -2,12 +2,15 @@
 
 #include <algorithm>
 #include <cstdint>
+#include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 #include <utility>
 #include <vector>
 
 #include "absl/container/flat_hash_set.h"
+#include "absl/functional/function_ref.h"
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "absl/strings/str_cat.h"
@@ -19,6 +22,7 @@
 #include "common/content/digest.h"
 #include "common/content/manifest.h"
 #include "common/content/manifest_reader.h"
+#include "common/content/pack.h"
 #include "common/logging/log.h"
 #include "common/metrics/metrics.h"
 #include "common/model/channels.h"
@@ -51,9 +55,12 @@ prometheus::Counter& RemovedCopies() {
 }
 
 // The chunks of some versions, 9 bytes for each: half of their digests, which are evenly spread.
-// Two that agree in that half keep each other's pack, and nothing else.
+// Two that agree in that half keep each other's pack, and nothing else. Reading manifests ends with
+// CANCELLED when `stop` says so.
 class LiveChunks {
  public:
+  explicit LiveChunks(std::function<bool()> stop) : stop_(std::move(stop)) {}
+
   absl::Status Add(const content::Digest& version, content::ChunkStore& store) {
     if (versions_.contains(version)) {
       return absl::OkStatus();
@@ -67,6 +74,9 @@ class LiveChunks {
       WAYBILL_ASSIGN_OR_RETURN(const bool more, reader.Next(entry));
       if (!more) {
         break;
+      }
+      if (stop_()) {
+        return absl::CancelledError("the collector stops");
       }
       for (;;) {
         WAYBILL_ASSIGN_OR_RETURN(const bool more_chunks, NextChunk(entry, reader, chunk));
@@ -95,6 +105,7 @@ class LiveChunks {
     return entry.type == content::EntryType::kFile ? reader.NextChunk(chunk) : false;
   }
 
+  const std::function<bool()> stop_;
   absl::flat_hash_set<content::Digest> versions_;
   absl::flat_hash_set<std::uint64_t> prefixes_;
 };
@@ -120,19 +131,29 @@ absl::StatusOr<bool> AddNeeded(const RemovalStore::Needed& needed, content::Chun
   return true;
 }
 
-absl::Status RemoveDead(const LiveChunks& live, content::ChunkStore& store) {
+// Returns whether nothing dead is left. The packs first: without them a manifest promises nothing,
+// and whoever receives its version again is glad of it.
+absl::StatusOr<bool> RemoveDead(const LiveChunks& live, content::ChunkStore& store,
+                                absl::FunctionRef<bool()> pause) {
+  WAYBILL_ASSIGN_OR_RETURN(
+      const content::ChunkStore::Collected collected,
+      store.Collect([&](const content::Digest& digest) { return live.Contains(digest); }, pause));
+  CollectedBytes().Increment(static_cast<double>(collected.freed_bytes));
+  log::Info("collected the store", {{"bytes", collected.freed_bytes}});
+  if (!collected.is_complete) {
+    return false;
+  }
   WAYBILL_ASSIGN_OR_RETURN(const std::vector<content::Digest> versions, store.manifests().List());
   for (const content::Digest& version : versions) {
-    if (!live.ContainsVersion(version)) {
-      WAYBILL_RETURN_IF_ERROR(store.manifests().Remove(version));
+    if (live.ContainsVersion(version)) {
+      continue;
+    }
+    WAYBILL_RETURN_IF_ERROR(store.manifests().Remove(version));
+    if (pause()) {
+      return false;
     }
   }
-  WAYBILL_ASSIGN_OR_RETURN(
-      const std::uint64_t bytes,
-      store.Collect([&](const content::Digest& digest) { return live.Contains(digest); }));
-  CollectedBytes().Increment(static_cast<double>(bytes));
-  log::Info("collected the store", {{"bytes", bytes}});
-  return absl::OkStatus();
+  return true;
 }
 
 }  // namespace
@@ -141,6 +162,7 @@ RemovalLoop::RemovalLoop(Parts parts, Notify notify, Options options)
     : parts_(parts),
       notify_(std::move(notify)),
       options_(std::move(options)),
+      holder_(absl::StrCat("despooler/", content::NewUuid())),
       loop_("remove", options_.poll_interval, [this] { return RunOnce(); }),
       crew_(parts_.servers, parts_.clock, options_.crew, [this] { loop_.Wake(); }) {}
 
@@ -170,8 +192,9 @@ absl::StatusOr<absl::Duration> RemovalLoop::RunOnce() {
     }
   }
   WAYBILL_ASSIGN_OR_RETURN(const bool cleared, ClearSites());
+  WAYBILL_ASSIGN_OR_RETURN(const absl::Duration collect, CollectIfDue());
   WAYBILL_ASSIGN_OR_RETURN(const absl::Duration due, parts_.servers.UntilNextDue());
-  return cleared ? due : std::min(due, options_.collect_retry_interval);
+  return std::min({due, collect, cleared ? absl::InfiniteDuration() : options_.wait_interval});
 }
 
 void RemovalLoop::Begin(const RemovalClaim& removal) {
@@ -190,8 +213,12 @@ void RemovalLoop::Serve(const RemovalClaim& removal, ServerTask& task) {
   if (status.ok()) {
     status = RemoveCopies(removal, *copies, task);
   }
+  if (status.ok() && removal.may_hold_unknown) {
+    status = SweepShares(removal, *copies, task);
+  }
   if (task.IsLost() || absl::IsCancelled(status)) {
-    return;  // Whoever took it away has said what becomes of it, or its lease ends.
+    LetGo(removal.claim);  // Whoever took it away has said what becomes of it.
+    return;
   }
   if (!status.ok()) {
     RetryLater(removal.claim, status);
@@ -216,6 +243,9 @@ absl::Status RemovalLoop::RemoveCopies(const RemovalClaim& removal,
                                        const std::vector<LedgerCopy>& copies,
                                        ServerTask& task) const {
   for (const LedgerCopy& copy : copies) {
+    if (copy.is_later) {
+      continue;
+    }
     task.Touch(parts_.clock.Monotonic());
     if (task.IsLost()) {
       return absl::CancelledError("the removal was stopped");
@@ -237,15 +267,72 @@ absl::Status RemovalLoop::RemoveCopy(const RemovalClaim& removal, const LedgerCo
       ShareDirectoryOf(copy.place.directory, copy.place.drive, removal.package_id, copy.version));
   // A share that is not there proves nothing: its mount may be gone, with the copy on it.
   WAYBILL_ASSIGN_OR_RETURN(const tree::Directory share, tree::Directory::Open(share_directory));
+  WAYBILL_ASSIGN_OR_RETURN(std::vector<std::string> newest_first,
+                           parts_.servers.ListVersionNames(removal.package_id));
   const ServerCopy on_share(share, {.drive = copy.place.drive,
                                     .package_id = removal.package_id,
                                     .version = copy.version,
                                     .job_id = removal.claim.job_id,
-                                    .fence = removal.claim.fence});
-  return on_share.Remove([&] {
+                                    .fence = removal.claim.fence,
+                                    .newest_first = std::move(newest_first)});
+  return on_share.Remove(LostOf(task));
+}
+
+// As with a copy that the ledger knows, a share that is not there proves nothing.
+absl::Status RemovalLoop::SweepShares(const RemovalClaim& removal,
+                                      const std::vector<LedgerCopy>& copies,
+                                      ServerTask& task) const {
+  ShareSweep sweep = {.package_id = removal.package_id,
+                      .version = removal.version,
+                      .job_id = removal.claim.job_id,
+                      .fence = removal.claim.fence};
+  WAYBILL_ASSIGN_OR_RETURN(sweep.newest_first, parts_.servers.ListVersionNames(removal.package_id));
+  for (const LedgerCopy& copy : copies) {
+    if (copy.is_later) {
+      sweep.spared.push_back(copy.version);
+    }
+  }
+  WAYBILL_ASSIGN_OR_RETURN(const std::vector<ShareDirectory> shares,
+                           parts_.servers.ListShares(removal.claim.server_name));
+  for (const ShareDirectory& share : shares) {
+    const auto look = [&]() -> absl::StatusOr<int> {
+      WAYBILL_ASSIGN_OR_RETURN(const tree::Directory directory,
+                               tree::Directory::Open(share.directory));
+      sweep.drive = share.drive;
+      return SweepShare(directory, sweep, LostOf(task));
+    };
+    const absl::StatusOr<int> swept = look();
+    if (!swept.ok()) {
+      return absl::Status(swept.status().code(),
+                          absl::StrCat("server ", removal.claim.server_name, ", directory ",
+                                       share.directory, ": ", swept.status().message()));
+    }
+    if (*swept > 0) {
+      log::Warning("removed copies that the ledger did not know",
+                   {{"job_id", removal.claim.job_id},
+                    {"server_name", removal.claim.server_name},
+                    {"directory", share.directory},
+                    {"copies", *swept}});
+    }
+  }
+  return absl::OkStatus();
+}
+
+std::function<bool()> RemovalLoop::LostOf(ServerTask& task) const {
+  return [&task, this] {
     task.Touch(parts_.clock.Monotonic());
     return task.IsLost();
-  });
+  };
+}
+
+void RemovalLoop::LetGo(const ServerClaim& claim) const {
+  const absl::Status status = parts_.servers.LetGo(claim);
+  if (!status.ok()) {
+    log::Warning("a lease is left to end by itself",
+                 {{"job_id", claim.job_id}, {"server_name", claim.server_name}, {"error", status}});
+    return;
+  }
+  notify_(model::kDistributeChannel);
 }
 
 void RemovalLoop::RetryLater(const ServerClaim& claim, const absl::Status& why) {
@@ -278,9 +365,14 @@ absl::StatusOr<bool> RemovalLoop::ClearSites() {
 
 absl::StatusOr<bool> RemovalLoop::ClearSite(const SiteRemoval& removal) {
   if (model::SiteCodeOf(removal.package_id) != options_.site_code) {
-    WAYBILL_RETURN_IF_ERROR(parts_.store.DeleteVersions(removal));
-    WAYBILL_ASSIGN_OR_RETURN(const bool collected, Collect());
-    if (!collected) {
+    WAYBILL_ASSIGN_OR_RETURN(const std::optional<KeptVersion> kept,
+                             parts_.store.DeleteVersions(removal));
+    if (kept.has_value()) {
+      WAYBILL_RETURN_IF_ERROR(parts_.store.PutReason(
+          removal,
+          model::Reason(model::kVersionOnItsWay,
+                        absl::StrCat("a transfer of job ", kept->job_id, " keeps version ",
+                                     kept->version, "; the removal goes on when it has ended"))));
       return false;
     }
   }
@@ -291,25 +383,57 @@ absl::StatusOr<bool> RemovalLoop::ClearSite(const SiteRemoval& removal) {
   return true;
 }
 
-// Reads the manifests before it takes the lock, so that no commit waits for that; under the lock
-// only what came meanwhile is read.
-absl::StatusOr<bool> RemovalLoop::Collect() {
-  LiveChunks live;
-  WAYBILL_ASSIGN_OR_RETURN(const RemovalStore::Needed before, parts_.store.ListNeeded());
-  WAYBILL_ASSIGN_OR_RETURN(bool collected, AddNeeded(before, parts_.content, live));
-  if (!collected) {
-    return false;
+absl::StatusOr<absl::Duration> RemovalLoop::CollectIfDue() {
+  WAYBILL_ASSIGN_OR_RETURN(const std::optional<std::int64_t> fence,
+                           parts_.store.TakeCollection(holder_, options_.collect_lease));
+  if (!fence.has_value()) {
+    return absl::InfiniteDuration();
   }
-  WAYBILL_RETURN_IF_ERROR(
-      parts_.store.WithCollectionLock([&](const RemovalStore::Needed& needed) -> absl::Status {
-        WAYBILL_ASSIGN_OR_RETURN(collected, AddNeeded(needed, parts_.content, live));
-        return collected ? RemoveDead(live, parts_.content) : absl::OkStatus();
-      }));
-  return collected;
+  const absl::StatusOr<bool> collected = Collect();
+  if (collected.ok() && *collected) {
+    WAYBILL_RETURN_IF_ERROR(parts_.store.EndCollection(holder_, *fence));
+    return absl::InfiniteDuration();
+  }
+  absl::Duration delay = options_.wait_interval;
+  if (absl::IsCancelled(collected.status())) {
+    delay = absl::ZeroDuration();  // For the next process.
+  } else if (!collected.ok()) {
+    log::Error("cannot collect the store: what is dead stays", {{"error", collected.status()}});
+    delay = options_.collect_retry_interval;
+  }
+  WAYBILL_RETURN_IF_ERROR(parts_.store.DelayCollection(holder_, delay));
+  return delay;
+}
+
+// Reads the manifests before it takes the lock, so that nobody waits for that; under the lock only
+// what came meanwhile is read. Step by step: between two of them whoever waits for the lock gets
+// it.
+absl::StatusOr<bool> RemovalLoop::Collect() {
+  LiveChunks live([this] { return loop_.IsStopping(); });
+  WAYBILL_ASSIGN_OR_RETURN(const RemovalStore::Needed before, parts_.store.ListNeeded());
+  WAYBILL_ASSIGN_OR_RETURN(bool known, AddNeeded(before, parts_.content, live));
+  bool done = false;
+  while (known && !done) {
+    const absl::Duration end = parts_.clock.Monotonic() + options_.collect_step;
+    const auto pause = [&] { return loop_.IsStopping() || parts_.clock.Monotonic() >= end; };
+    WAYBILL_RETURN_IF_ERROR(
+        parts_.store.WithCollectionLock([&](const RemovalStore::Needed& needed) -> absl::Status {
+          WAYBILL_ASSIGN_OR_RETURN(known, AddNeeded(needed, parts_.content, live));
+          if (known) {
+            WAYBILL_ASSIGN_OR_RETURN(done, RemoveDead(live, parts_.content, pause));
+          }
+          return absl::OkStatus();
+        }));
+    if (!done && loop_.IsStopping()) {
+      return absl::CancelledError("the collector stops");
+    }
+  }
+  return known;
 }
 
 void RemovalLoop::NotifyEnded() const {
-  for (const char* channel : {model::kOutboxChannel, model::kJobChannel}) {
+  for (const char* channel :
+       {model::kDefinitionChannel, model::kOutboxChannel, model::kJobChannel}) {
     notify_(channel);
   }
 }

@@ -25,7 +25,7 @@
 namespace waybill::despooler {
 namespace {
 
-constexpr char kCollectionTime[] = "10min";
+constexpr char kCollectionTime[] = "1min";
 
 constexpr auto kIgnoreRow = [](const pqxx::row& /*row*/) { return true; };
 
@@ -75,7 +75,9 @@ absl::StatusOr<std::vector<RemovalClaim>> RemovalStore::Claim(absl::Duration lea
                                   .fence = row["fence"].as<std::int64_t>(),
                                   .attempt_count = row["attempt_count"].as<int>()},
                         .package_id = row["package_id"].as<std::string>(),
-                        .version = ReadVersion(row["version"])};
+                        .version = ReadVersion(row["version"]),
+                        .commit_time = jobdb::ReadTime(row["commit_time"]),
+                        .may_hold_unknown = row["may_hold_unknown"].as<bool>()};
   };
   std::vector<RemovalClaim> claims;
   WAYBILL_RETURN_IF_ERROR(
@@ -91,10 +93,11 @@ absl::StatusOr<std::vector<LedgerCopy>> RemovalStore::ListCopies(const RemovalCl
   constexpr auto kFromRow = [](const pqxx::row& row) {
     return LedgerCopy{.version = *ReadVersion(row["version"]),
                       .place = {.drive = row["drive"].as<std::string>(),
-                                .directory = row["directory"].as<std::string>()}};
+                                .directory = row["directory"].as<std::string>()},
+                      .is_later = row["is_later"].as<bool>()};
   };
   return jobdb::Query(database_, sql::kListCopies, kFromRow, site_code_, removal.claim.server_name,
-                      removal.package_id, ToParameter(removal.version));
+                      removal.package_id, ToParameter(removal.version), removal.commit_time);
 }
 
 absl::Status RemovalStore::Complete(const RemovalClaim& removal,
@@ -102,18 +105,20 @@ absl::Status RemovalStore::Complete(const RemovalClaim& removal,
   std::vector<std::string> versions;
   versions.reserve(copies.size());
   for (const LedgerCopy& copy : copies) {
-    versions.push_back(copy.version.ToHex());
+    if (!copy.is_later) {
+      versions.push_back(copy.version.ToHex());
+    }
   }
   const ServerClaim& claim = removal.claim;
   return database_.RunRetrying(sql::kCompleteRemoval, [&](pqxx::transaction_base& work) {
     if (jobdb::Execute(work, sql::kCompleteRemoval, claim.job_id, site_code_, claim.server_name,
                        claim.fence) == 0) {
-      return absl::FailedPreconditionError(absl::StrCat("STALE_FENCE: job ", claim.job_id,
-                                                        " at server ", claim.server_name,
-                                                        " is no longer ours to work on"));
+      return StaleFence(claim);
     }
-    jobdb::Execute(work, sql::kDeleteLocations, site_code_, claim.server_name, removal.package_id,
-                   versions);
+    if (jobdb::Execute(work, sql::kDeleteLocations, site_code_, claim.server_name,
+                       removal.package_id, versions, removal.commit_time) > 0) {
+      jobdb::Execute(work, sql::kBumpDefinitionsUsing, site_code_, removal.package_id, versions);
+    }
     return absl::OkStatus();
   });
 }
@@ -122,14 +127,50 @@ absl::StatusOr<std::vector<SiteRemoval>> RemovalStore::ListSitesToClear(int coun
   constexpr auto kFromRow = [](const pqxx::row& row) {
     return SiteRemoval{.job_id = row["job_id"].as<std::string>(),
                        .package_id = row["package_id"].as<std::string>(),
-                       .version = ReadVersion(row["version"])};
+                       .version = ReadVersion(row["version"]),
+                       .commit_time = jobdb::ReadTime(row["commit_time"])};
   };
   return jobdb::Query(database_, sql::kListSitesToClear, kFromRow, site_code_, count_max);
 }
 
-absl::Status RemovalStore::DeleteVersions(const SiteRemoval& removal) {
-  return jobdb::Execute(database_, sql::kDeleteVersions, site_code_, removal.package_id,
-                        ToParameter(removal.version))
+absl::StatusOr<std::optional<KeptVersion>> RemovalStore::DeleteVersions(
+    const SiteRemoval& removal) {
+  constexpr auto kFromRow = [](const pqxx::row& row) {
+    return KeptVersion{.version = row["version"].as<std::string>(),
+                       .job_id = row["job_id"].as<std::string>()};
+  };
+  std::optional<KeptVersion> kept;
+  const std::optional<jobdb::Bytes> version = ToParameter(removal.version);
+  WAYBILL_RETURN_IF_ERROR(
+      database_.RunRetrying(sql::kDeleteVersions, [&](pqxx::transaction_base& work) {
+        jobdb::Execute(work, sql::kDeleteDeadPins);
+        if (jobdb::Execute(work, sql::kDeleteVersions, site_code_, removal.package_id, version,
+                           removal.commit_time) > 0) {
+          jobdb::Execute(work, sql::kAskForCollection);
+        }
+        kept = jobdb::FindOne(work, sql::kFindKeptVersion, kFromRow, site_code_, removal.package_id,
+                              version, removal.commit_time);
+        return absl::OkStatus();
+      }));
+  return kept;
+}
+
+absl::StatusOr<std::optional<std::int64_t>> RemovalStore::TakeCollection(const std::string& holder,
+                                                                         absl::Duration lease) {
+  constexpr auto kFromRow = [](const pqxx::row& row) { return row["fence"].as<std::int64_t>(); };
+  return jobdb::FindOne(database_, sql::kTakeCollection, kFromRow, holder, lease);
+}
+
+absl::Status RemovalStore::EndCollection(const std::string& holder, std::int64_t fence) {
+  return jobdb::Execute(database_, sql::kEndCollection, holder, fence).status();
+}
+
+absl::Status RemovalStore::DelayCollection(const std::string& holder, absl::Duration delay) {
+  return jobdb::Execute(database_, sql::kDelayCollection, holder, delay).status();
+}
+
+absl::Status RemovalStore::PutReason(const SiteRemoval& removal, const std::string& reason) {
+  return jobdb::Execute(database_, sql::kPutSiteReason, removal.job_id, site_code_, reason)
       .status();
 }
 

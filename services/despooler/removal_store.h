@@ -23,12 +23,17 @@ struct RemovalClaim {
   ServerClaim claim;
   std::string package_id;
   std::optional<content::Digest> version;  ///< Nothing: every version.
+  absl::Time commit_time;                  ///< When the job came to this site.
+  /// Somebody worked on a copy there and did not get to say how it ended: a tree may stand on any
+  /// of the server's shares that the ledger does not know.
+  bool may_hold_unknown = false;
 };
 
 /// A copy that the ledger knows.
 struct LedgerCopy {
   content::Digest version;
   CopyPlace place;
+  bool is_later = false;  ///< Seen after the remove job came: a later job's, and stays.
 };
 
 /// A remove job that this site has still to finish.
@@ -36,6 +41,13 @@ struct SiteRemoval {
   std::string job_id;
   std::string package_id;
   std::optional<content::Digest> version;
+  absl::Time commit_time;  ///< When the job came to this site.
+};
+
+/// A version that a remove job has to wait for.
+struct KeptVersion {
+  std::string version;  ///< In hex.
+  std::string job_id;   ///< Whose transfer holds it; empty if none does any more.
 };
 
 /// What the database says about packages that are to go, on servers and in the site's store.
@@ -52,22 +64,26 @@ class RemovalStore {
   RemovalStore(jobdb::Database& database, std::string site_code)
       : database_(database), site_code_(std::move(site_code)) {}
 
-  /// Claims due rows of remove jobs.
+  /// Claims due rows of remove jobs. A server where somebody may still be at work on the package,
+  /// for whatever job, is left until he lets go or his lease ends.
   absl::StatusOr<std::vector<RemovalClaim>> Claim(absl::Duration lease, int claims_max);
 
   /// The copies on that server that the job is about.
   absl::StatusOr<std::vector<LedgerCopy>> ListCopies(const RemovalClaim& removal);
 
-  /// These copies are proved gone: they leave the ledger, and the row is REMOVED, in one step.
+  /// These copies, but for later ones, are proved gone: they leave the ledger, the definitions that
+  /// name them get a new version, and the row is REMOVED, in one step.
   absl::Status Complete(const RemovalClaim& removal, const std::vector<LedgerCopy>& copies);
 
   /// Remove jobs without an open server at this site whose compressed package has not been given
   /// up, at most `count_max`.
   absl::StatusOr<std::vector<SiteRemoval>> ListSitesToClear(int count_max);
 
-  /// The site no longer holds the versions. Those stay that a transfer under way or a later job
-  /// relies on. Their manifests and chunks are left to the collector.
-  absl::Status DeleteVersions(const SiteRemoval& removal);
+  /// The site no longer holds the versions, but those that a later job or a transfer under way
+  /// relies on; their manifests and chunks are left to the collector, which is asked for in the
+  /// same step. Returns one that a transfer alone still keeps, if there is any. Dead pins keep
+  /// nothing and are removed.
+  absl::StatusOr<std::optional<KeptVersion>> DeleteVersions(const SiteRemoval& removal);
 
   /// What the store must keep.
   struct Needed {
@@ -77,9 +93,21 @@ class RemovalStore {
   };
   absl::StatusOr<Needed> ListNeeded();
 
-  /// As ListNeeded, and calls `collect` while nobody can make a version visible. It may work on
-  /// files for some minutes.
+  /// As ListNeeded, and calls `collect` while nobody can make a version visible or begin to rely on
+  /// what stands: they wait, for some seconds at most, so it does a bounded step. It may work on
+  /// files.
   absl::Status WithCollectionLock(absl::FunctionRef<absl::Status(const Needed&)> collect);
+
+  /// Takes up collecting, if it was asked for and nobody else does it. Returns the fence.
+  absl::StatusOr<std::optional<std::int64_t>> TakeCollection(const std::string& holder,
+                                                             absl::Duration lease);
+  /// Collected; unless it was asked for once more meanwhile.
+  absl::Status EndCollection(const std::string& holder, std::int64_t fence);
+  /// Not done: due again after `delay`.
+  absl::Status DelayCollection(const std::string& holder, absl::Duration delay);
+
+  /// Why the site has not given up the package yet.
+  absl::Status PutReason(const SiteRemoval& removal, const std::string& reason);
 
   /// The last step of a remove job at this site. A repeat changes nothing.
   absl::Status PutPackageRemoved(const SiteRemoval& removal);

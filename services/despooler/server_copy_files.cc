@@ -3,14 +3,18 @@
 #include <algorithm>
 #include <functional>
 #include <memory>
+#include <optional>
+#include <set>
 #include <string>
 #include <utility>
 #include <vector>
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
+#include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/string_view.h"
+#include "absl/strings/strip.h"
 #include "absl/types/span.h"
 
 #include "common/content/byte_stream.h"
@@ -27,6 +31,7 @@ namespace waybill::despooler {
 namespace {
 
 constexpr char kCurrent[] = "current";
+constexpr char kManifestSuffix[] = ".manifest";
 constexpr std::size_t kCopyBytes = std::size_t{256} << 10;
 
 absl::Status OkIfAbsent(const absl::Status& status) {
@@ -55,6 +60,43 @@ bool IsNotSupported(const absl::Status& status) {
 absl::Status StillThere(absl::string_view package_path, absl::string_view name) {
   return absl::InternalError(
       absl::StrCat("\"", package_path, "/", name, "\" still stands after its removal"));
+}
+
+absl::Status RemoveLeftovers(const tree::Directory& package) {
+  WAYBILL_ASSIGN_OR_RETURN(const std::vector<std::string> names, package.ListNames());
+  for (const std::string& name : names) {
+    if (IsTemporaryName(name)) {
+      WAYBILL_RETURN_IF_ERROR(package.RemoveTree(name));
+    }
+  }
+  return absl::OkStatus();
+}
+
+absl::Status RemoveIfEmpty(const tree::Directory& share, const std::string& package_path) {
+  const absl::Status removed = share.RemoveDirectory(package_path);
+  // FAILED_PRECONDITION: other versions stand there.
+  return absl::IsFailedPrecondition(removed) ? absl::OkStatus() : OkIfAbsent(removed);
+}
+
+// Of a directory or manifest that has a version's name only its first half is known. That does for
+// every name that is made of it; the rest is zeros.
+std::optional<content::Digest> VersionNamed(absl::string_view name) {
+  constexpr std::size_t kHexDigits = 64;
+  absl::ConsumeSuffix(&name, kManifestSuffix);
+  const auto version = content::Digest::FromHex(
+      absl::StrCat(name, std::string(kHexDigits - std::min(kHexDigits, name.size()), '0')));
+  if (!version.ok() || version->Prefix16Hex() != name) {
+    return std::nullopt;
+  }
+  return *version;
+}
+
+std::set<std::string> PrefixesOf(const std::vector<content::Digest>& versions) {
+  std::set<std::string> prefixes;
+  for (const content::Digest& version : versions) {
+    prefixes.insert(version.Prefix16Hex());
+  }
+  return prefixes;
 }
 
 }  // namespace
@@ -142,7 +184,7 @@ absl::StatusOr<content::BuildResult> ServerCopy::Publish(
   const absl::Status cleaned = RemoveLeftovers(package);
   WAYBILL_RETURN_IF_ERROR(result.status());
   WAYBILL_RETURN_IF_ERROR(cleaned);
-  WAYBILL_RETURN_IF_ERROR(PointCurrent(package));
+  WAYBILL_RETURN_IF_ERROR(PointCurrent(package, ""));
   return result;
 }
 
@@ -153,17 +195,7 @@ absl::Status ServerCopy::Adopt(const content::Manifest& manifest) const {
   if (!standing.ok()) {
     WAYBILL_RETURN_IF_ERROR(WriteManifest(package, manifest));
   }
-  return PointCurrent(package);
-}
-
-absl::Status ServerCopy::RemoveLeftovers(const tree::Directory& package) const {
-  WAYBILL_ASSIGN_OR_RETURN(const std::vector<tree::Entry> entries, package.List());
-  for (const tree::Entry& entry : entries) {
-    if (IsTemporaryName(entry.name)) {
-      WAYBILL_RETURN_IF_ERROR(package.RemoveTree(entry.name));
-    }
-  }
-  return absl::OkStatus();
+  return PointCurrent(package, "");
 }
 
 absl::Status ServerCopy::WriteManifest(const tree::Directory& package,
@@ -195,13 +227,38 @@ absl::Status ServerCopy::Switch(const tree::Directory& package, const std::strin
   return package.Sync();
 }
 
-absl::Status ServerCopy::PointCurrent(const tree::Directory& package) const {
+// The newest of those that stand, but for the one that leaves. What this site does not hold, and so
+// cannot compare, comes last, in the order of names. Empty if there is none.
+absl::StatusOr<std::string> ServerCopy::ChooseCurrent(const tree::Directory& package,
+                                                      absl::string_view leaving) const {
+  WAYBILL_ASSIGN_OR_RETURN(const std::vector<std::string> names, package.ListNames());
+  std::set<std::string> standing;
+  for (const std::string& name : names) {
+    if (VersionNamed(name).has_value() && !absl::EndsWith(name, kManifestSuffix) &&
+        name != leaving) {
+      standing.insert(name);
+    }
+  }
+  for (const std::string& name : name_.newest_first) {
+    if (standing.contains(name)) {
+      return name;
+    }
+  }
+  return standing.empty() ? "" : *standing.rbegin();
+}
+
+absl::Status ServerCopy::PointCurrent(const tree::Directory& package,
+                                      absl::string_view leaving) const {
+  WAYBILL_ASSIGN_OR_RETURN(const std::string chosen, ChooseCurrent(package, leaving));
   const absl::StatusOr<std::string> standing = package.ReadLink(kCurrent);
-  if (standing.ok() && *standing == version_name_) {
+  if (standing.ok() ? *standing == chosen : chosen.empty()) {
     return absl::OkStatus();
   }
+  if (chosen.empty()) {
+    return OkIfAbsent(package.Remove(kCurrent));
+  }
   const std::string temporary = TemporaryName(".current");
-  const absl::Status made = package.MakeLink(temporary, version_name_);
+  const absl::Status made = package.MakeLink(temporary, chosen);
   if (IsNotSupported(made)) {
     return absl::OkStatus();  // Nothing but people needs the link.
   }
@@ -217,17 +274,12 @@ absl::Status ServerCopy::Remove(const std::function<bool()>& cancelled) const {
   }
   WAYBILL_RETURN_IF_ERROR(package.status());
   WAYBILL_RETURN_IF_ERROR(RemoveFrom(*package, cancelled));
-  const absl::Status removed = share_.RemoveDirectory(package_path_);
-  // FAILED_PRECONDITION: other versions stand there.
-  return absl::IsFailedPrecondition(removed) ? absl::OkStatus() : OkIfAbsent(removed);
+  return RemoveIfEmpty(share_, package_path_);
 }
 
 absl::Status ServerCopy::RemoveFrom(const tree::Directory& package,
                                     const std::function<bool()>& cancelled) const {
-  const absl::StatusOr<std::string> current = package.ReadLink(kCurrent);
-  if (current.ok() && *current == version_name_) {
-    WAYBILL_RETURN_IF_ERROR(OkIfAbsent(package.Remove(kCurrent)));
-  }
+  WAYBILL_RETURN_IF_ERROR(PointCurrent(package, version_name_));
   // Away from its name first: a reader finds the whole version or none.
   WAYBILL_RETURN_IF_ERROR(
       OkIfAbsent(package.Rename(version_name_, package, TemporaryName(".removed"))));
@@ -245,6 +297,40 @@ absl::Status ServerCopy::RemoveFrom(const tree::Directory& package,
     }
   }
   return absl::OkStatus();
+}
+
+absl::StatusOr<int> SweepShare(const tree::Directory& share, const ShareSweep& sweep,
+                               const std::function<bool()>& cancelled) {
+  const std::string package_path = PackagePath(sweep.drive, sweep.package_id);
+  const absl::StatusOr<tree::Directory> package = share.OpenDirectory(package_path);
+  if (absl::IsNotFound(package.status())) {
+    return 0;
+  }
+  WAYBILL_RETURN_IF_ERROR(package.status());
+  WAYBILL_ASSIGN_OR_RETURN(const std::vector<std::string> names, package->ListNames());
+  std::set<std::string> done = PrefixesOf(sweep.spared);
+  int removed = 0;
+  for (const std::string& name : names) {
+    const std::optional<content::Digest> version = VersionNamed(name);
+    const bool is_meant = version.has_value() && (!sweep.version.has_value() ||
+                                                  sweep.version->prefix64() == version->prefix64());
+    if (!is_meant || !done.insert(version->Prefix16Hex()).second) {
+      continue;
+    }
+    const ServerCopy copy(share, {.drive = sweep.drive,
+                                  .package_id = sweep.package_id,
+                                  .version = *version,
+                                  .job_id = sweep.job_id,
+                                  .fence = sweep.fence,
+                                  .newest_first = sweep.newest_first});
+    WAYBILL_RETURN_IF_ERROR(copy.Remove(cancelled));
+    ++removed;
+  }
+  if (removed == 0) {
+    WAYBILL_RETURN_IF_ERROR(RemoveLeftovers(*package));
+    WAYBILL_RETURN_IF_ERROR(RemoveIfEmpty(share, package_path));
+  }
+  return removed;
 }
 
 }  // namespace waybill::despooler

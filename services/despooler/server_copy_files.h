@@ -3,7 +3,9 @@
 
 #include <cstdint>
 #include <functional>
+#include <optional>
 #include <string>
+#include <vector>
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
@@ -27,9 +29,11 @@ absl::StatusOr<content::Digest> DigestOf(const content::Manifest& manifest);
 ///                       current -> 0123456789abcdef
 ///                       .0123456789abcdef.CEN00042.7.tmp   under work; nobody else looks at it
 ///
-/// Who calls has the claim on server and package, so there is one writer. Every step may be the
-/// last before a crash: done again, the whole finds what is left and ends the same. Errors are
-/// those of tree::Directory and of common/content, and name the path beneath the share.
+/// Who calls has the claim on server and package, whose lease keeps other writers off. Only one
+/// that hung for longer than its lease may still be at work: what it builds has a name of its own,
+/// and it asks the database before it publishes. Every step may be the last before a crash: done
+/// again, the whole finds what is left and ends the same. Errors are those of tree::Directory and
+/// of common/content, and name the path beneath the share.
 class ServerCopy {
  public:
   struct Name {
@@ -38,6 +42,8 @@ class ServerCopy {
     content::Digest version;
     std::string job_id;  ///< With the fence, names what is under work.
     std::int64_t fence = 0;
+    /// Directories of the package's versions, newest first, for `current`.
+    std::vector<std::string> newest_first = {};
   };
 
   /// Borrows `share`, the share's directory.
@@ -67,21 +73,22 @@ class ServerCopy {
                                                const content::WorkOptions& work) const;
 
   /// For a directory that stands and was verified: makes the manifest beside it and the link
-  /// `current` right.
+  /// `current` right, which leads to the newest version that stands.
   absl::Status Adopt(const content::Manifest& manifest) const;
 
-  /// Removes the copy, its manifest, what earlier attempts left, `current` if it points to it, and
-  /// the package's directory if it is then empty; looks that each is gone. OK if it was. INTERNAL,
-  /// naming what, if it still stands.
+  /// Removes the copy, its manifest, what earlier attempts left, and the package's directory if it
+  /// is then empty; looks that each is gone. If `current` led to it, it leads to the newest of
+  /// those that stay. OK if it was gone. INTERNAL, naming what, if it still stands.
   absl::Status Remove(const std::function<bool()>& cancelled) const;
 
  private:
   std::string TemporaryName(absl::string_view what) const;
-  absl::Status RemoveLeftovers(const tree::Directory& package) const;
   absl::Status WriteManifest(const tree::Directory& package,
                              const content::Manifest& manifest) const;
   absl::Status Switch(const tree::Directory& package, const std::string& built) const;
-  absl::Status PointCurrent(const tree::Directory& package) const;
+  absl::StatusOr<std::string> ChooseCurrent(const tree::Directory& package,
+                                            absl::string_view leaving) const;
+  absl::Status PointCurrent(const tree::Directory& package, absl::string_view leaving) const;
   absl::Status RemoveFrom(const tree::Directory& package,
                           const std::function<bool()>& cancelled) const;
 
@@ -90,6 +97,22 @@ class ServerCopy {
   const std::string package_path_;
   const std::string version_name_;
 };
+
+/// What a remove job looks for on a share that may hold copies which the ledger does not know.
+struct ShareSweep {
+  std::string drive = {};
+  std::string package_id = {};
+  std::optional<content::Digest> version = {};  ///< Nothing: every one that stands.
+  std::vector<content::Digest> spared = {};     ///< Those of later jobs.
+  std::string job_id = {};                      ///< This and what follows: as in ServerCopy::Name.
+  std::int64_t fence = 0;
+  std::vector<std::string> newest_first = {};
+};
+
+/// Removes them as ServerCopy::Remove does, and what attempts at any version left. Returns how many
+/// stood. OK if the package is not there.
+absl::StatusOr<int> SweepShare(const tree::Directory& share, const ShareSweep& sweep,
+                               const std::function<bool()>& cancelled);
 
 }  // namespace waybill::despooler
 

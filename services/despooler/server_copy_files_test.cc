@@ -54,7 +54,8 @@ class ServerCopyTest : public ::testing::Test {
                                .package_id = "CEN00001",
                                .version = version_,
                                .job_id = "CEN00042",
-                               .fence = fence});
+                               .fence = fence,
+                               .newest_first = newest_first_});
   }
 
   absl::Status Publish(std::int64_t fence = 1,
@@ -84,6 +85,7 @@ class ServerCopyTest : public ::testing::Test {
   const tree::Directory source_ = root_.MakeDirectories("source").value();
   const tree::Directory share_ = root_.MakeDirectories("share").value();
   content::Digest version_;
+  std::vector<std::string> newest_first_;
   content::Manifest manifest_ = content::Manifest::FromString("");
 };
 
@@ -158,6 +160,50 @@ TEST_F(ServerCopyTest, RemovesOnlyItsOwnVersion) {
   ASSERT_THAT(package.MakeLink("current", "0123456789abcdef"), IsOk());
   ASSERT_THAT(CopyOf(2).Remove([] { return false; }), IsOk());
   EXPECT_THAT(Names(), ElementsAre("0123456789abcdef", "current"));
+}
+
+TEST_F(ServerCopyTest, CurrentLeadsToTheNewestThatStandsWhateverCameLast) {
+  const tree::Directory package = share_.MakeDirectories(kPackagePath).value();
+  for (const char* name : {"000000000000000a", "000000000000000b"}) {
+    ASSERT_THAT(package.MakeDirectory(name), IsOk());
+  }
+  const std::string own = version_.Prefix16Hex();
+  newest_first_ = {"000000000000000c", "000000000000000a", own, "000000000000000b"};
+  ASSERT_THAT(Publish(), IsOk());  // An older version than what stands.
+  EXPECT_EQ(*package.ReadLink("current"), "000000000000000a");
+  ASSERT_THAT(package.Remove("current"), IsOk());
+  ASSERT_THAT(package.RemoveDirectory("000000000000000a"), IsOk());
+  ASSERT_THAT(CopyOf(2).Adopt(manifest_), IsOk());
+  EXPECT_EQ(*package.ReadLink("current"), own);
+  ASSERT_THAT(CopyOf(3).Remove([] { return false; }), IsOk());
+  EXPECT_EQ(*package.ReadLink("current"), "000000000000000b") << "of those that stay";
+}
+
+TEST_F(ServerCopyTest, SweepsAwayWhateverStandsButForWhatIsSpared) {
+  ASSERT_THAT(Publish(), IsOk());
+  const tree::Directory package = share_.OpenDirectory(kPackagePath).value();
+  ASSERT_THAT(package.MakeDirectories("0123456789abcdef/data"), IsOk());
+  ASSERT_THAT(package.WriteFile("00000000000000ff.manifest", "m"), IsOk());
+  ASSERT_THAT(package.MakeDirectory(".00000000000000ff.CEN00042.1.tmp"), IsOk());
+  const ShareSweep sweep = {.drive = "c",
+                            .package_id = "CEN00001",
+                            .version = {},
+                            .spared = {version_},
+                            .job_id = "CEN00050",
+                            .fence = 1};
+  const auto never = [] { return false; };
+  EXPECT_EQ(SweepShare(share_, sweep, never).value(), 2);
+  ExpectWhole(CopyOf(1));
+
+  ShareSweep only_this = sweep;
+  only_this.spared.clear();
+  only_this.version = content::Sha256::Of("another");
+  EXPECT_EQ(SweepShare(share_, only_this, never).value(), 0);
+  ExpectWhole(CopyOf(1));
+  only_this.version = version_;
+  EXPECT_EQ(SweepShare(share_, only_this, never).value(), 1);
+  EXPECT_FALSE(*CopyOf(1).HoldsPackage());
+  EXPECT_EQ(SweepShare(share_, sweep, never).value(), 0);
 }
 
 TEST_F(ServerCopyTest, StopsARemovalOnRequestWithTheVersionAwayFromItsName) {

@@ -114,6 +114,9 @@ class TestSite {
         absl::StrCat("INSERT INTO waybill.job_site (job_id, site_code, send_state, commit_seen) "
                      "VALUES ('",
                      job_id, "', 'NYC', 6, true)"));
+    database_.Execute(
+        absl::StrCat("INSERT INTO waybill.instruction (job_id, revision, forward_time) VALUES ('",
+                     job_id, "', 1, now())"));
   }
 
   void AddJobServer(const std::string& job_id, const std::string& server_name, int state = 1) {

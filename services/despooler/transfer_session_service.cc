@@ -247,7 +247,7 @@ absl::StatusOr<TransferSession::Step> TransferSession::Admit() {
 // The version. ----------------------------------------------------------------------------------
 
 absl::StatusOr<TransferSession::Step> TransferSession::ReceiveVersion() {
-  WAYBILL_RETURN_IF_ERROR(RenewPin());
+  WAYBILL_RETURN_IF_ERROR(PutPin());
   WAYBILL_ASSIGN_OR_RETURN(const bool manifest_held, LookForManifest());
   TransferResponse response;
   response.mutable_accepted()->set_credit_bytes(options_.credit_bytes);
@@ -352,6 +352,7 @@ absl::Status TransferSession::VerifyHeld(std::vector<bool>& missing) {
     }
     WAYBILL_RETURN_IF_ERROR(status);
     WAYBILL_RETURN_IF_ERROR(SignOfLife());
+    WAYBILL_RETURN_IF_ERROR(RenewPin());
   }
   return absl::OkStatus();
 }
@@ -452,13 +453,22 @@ absl::Status TransferSession::SyncAndAck(const ChunkIntake& intake) {
   TransferResponse response;
   response.mutable_ack()->set_durable_bytes(acked_bytes_);
   WAYBILL_RETURN_IF_ERROR(Say(std::move(response)));
-  return since_pin_->Elapsed() > kPinRenewal ? RenewPin() : absl::OkStatus();
+  return RenewPin();
+}
+
+absl::Status TransferSession::PutPin() {
+  since_pin_.emplace();
+  return deps_.store.PutPin({.pin_id = pin_id_,
+                             .package_id = open_.package_id(),
+                             .version = content::Digest::FromBytes(open_.version()).value(),
+                             .job_id = open_.job_id()},
+                            kPinDuration);
 }
 
 absl::Status TransferSession::RenewPin() {
+  if (since_pin_->Elapsed() < kPinRenewal) return absl::OkStatus();
   since_pin_.emplace();
-  return deps_.store.PutPin(pin_id_, open_.package_id(),
-                            content::Digest::FromBytes(open_.version()).value(), kPinDuration);
+  return deps_.store.RenewPin(pin_id_, kPinDuration);
 }
 
 // Commit. ---------------------------------------------------------------------------------------

@@ -66,6 +66,7 @@ class TransferSession {
   absl::Status ReceiveChunks(ChunkIntake& intake);
   absl::Status TakeChunks(const transfer::v1::Chunks& chunks, ChunkIntake& intake);
   absl::Status SyncAndAck(const ChunkIntake& intake);
+  absl::Status PutPin();
   absl::Status RenewPin();
 
   absl::Status Commit();

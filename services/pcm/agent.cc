@@ -19,6 +19,7 @@
 #include "common/clock/backoff.h"
 #include "common/logging/log.h"
 #include "common/model/definition_file.h"
+#include "common/model/reasons.h"
 #include "common/random/random_id.h"
 #include "common/status/status_macros.h"
 #include "common/text/utf8.h"
@@ -45,7 +46,7 @@ constexpr absl::Duration kLeaveFresh = absl::Seconds(1);
 
 // The site answered, and the answer will not change.
 bool IsRefusal(const absl::Status& status) {
-  return absl::IsFailedPrecondition(status) && status.message().substr(0, 7) != "NOT_YET";
+  return absl::IsFailedPrecondition(status) && !model::HasWord(status.message(), model::kNotYet);
 }
 
 }  // namespace
@@ -110,8 +111,22 @@ absl::StatusOr<absl::Duration> Agent::Poll() {
   log::Info("got a definition file", {{"sms_id", options_.sms_id},
                                       {"offer_version", definition.offer_version},
                                       {"offers", definition.offers.size()}});
-  const MutexLock lock(mutex_);
-  definition_ = std::move(definition);
+  const std::int64_t version = definition.offer_version;
+  std::set<std::string> offered;
+  for (const model::Offer& offer : definition.offers) {
+    offered.insert(offer.job_id);
+  }
+  {
+    const MutexLock lock(mutex_);
+    definition_ = std::move(definition);
+    std::erase_if(put_off_, [&](const auto& entry) { return !offered.contains(entry.first); });
+  }
+  // The site counts offers as seen when it hears that the file is here. The next poll would say so
+  // too, but may be an hour away.
+  if (const absl::Status told = parts_.site.Poll(version).status(); !told.ok()) {
+    log::Info("the site does not know yet that its file came",
+              {{"sms_id", options_.sms_id}, {"error", told}});
+  }
   return answer.next_poll_after;
 }
 
@@ -221,8 +236,9 @@ absl::Status Agent::Run(const model::Offer& offer, RunRecord& record) {
     WAYBILL_RETURN_IF_ERROR(PutStep(record, RunStep::kFinished));
     return Report(record);
   }
-  if (parts_.clock.Monotonic() - granted_at >= kLeaveFresh) {
-    WAYBILL_RETURN_IF_ERROR(AskAgain(record));
+  const bool expired = offer.expires_after.has_value() && *offer.expires_after <= ServerNow();
+  if (expired || parts_.clock.Monotonic() - granted_at >= kLeaveFresh) {
+    WAYBILL_RETURN_IF_ERROR(AskAgain(record, /*must_answer=*/expired));
     if (record.step == RunStep::kDropped) return absl::OkStatus();
   }
   if (IsStopping()) return absl::CancelledError("the agent stops");
@@ -276,10 +292,11 @@ absl::StatusOr<PackageCache::Package> Agent::Fetch(const model::Offer& offer) {
   return package;
 }
 
-// A site that cannot be reached has not taken its leave back.
-absl::Status Agent::AskAgain(RunRecord& record) {
+// A site that cannot be reached has not taken its leave back; of what has expired by its clock it
+// has to say so itself, and until then it waits.
+absl::Status Agent::AskAgain(RunRecord& record, bool must_answer) {
   const absl::StatusOr<std::string> token = parts_.site.StartRun(record.job_id, record.run_id);
-  if (!IsRefusal(token.status())) return absl::OkStatus();
+  if (!IsRefusal(token.status())) return must_answer ? token.status() : absl::OkStatus();
   record.detail = text::ToUtf8(token.status().message(), kDetailBytesMax);
   return PutStep(record, RunStep::kDropped);
 }

@@ -76,7 +76,7 @@ class Agent {
 
   const std::string& sms_id() const { return options_.sms_id; }
 
-  /// Asks the site once. Returns when to ask again.
+  /// Asks the site for what is new, and tells it when that has come. Returns when to ask again.
   absl::StatusOr<absl::Duration> Poll();
 
   /// What is shown now, mandatory ones first.
@@ -118,7 +118,7 @@ class Agent {
   absl::Status Run(const model::Offer& offer, RunRecord& record);
   absl::Status Request(const model::Offer& offer, RunRecord& record);
   absl::StatusOr<PackageCache::Package> Fetch(const model::Offer& offer);
-  absl::Status AskAgain(RunRecord& record);
+  absl::Status AskAgain(RunRecord& record, bool must_answer);
   absl::Status RunFetched(const model::Offer& offer, const tree::Directory& root,
                           RunRecord& record);
   absl::Status Report(RunRecord& record);
@@ -142,6 +142,7 @@ class Agent {
   model::DefinitionFile definition_ ABSL_GUARDED_BY(mutex_);
   // The site's clock at a moment of the monotonic one, once it has said it.
   std::optional<std::pair<absl::Time, absl::Duration>> server_time_ ABSL_GUARDED_BY(mutex_);
+  // Of offers of the definition only.
   std::map<std::string, std::pair<int, absl::Time>> put_off_ ABSL_GUARDED_BY(mutex_);
   std::optional<absl::Duration> stop_at_ ABSL_GUARDED_BY(mutex_);  // Monotonic: commands end.
   std::string last_server_;                                        // Of the running thread.

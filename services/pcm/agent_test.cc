@@ -35,6 +35,18 @@ using ::testing::StartsWith;
 constexpr char kJob[] = "CEN00042";
 constexpr char kHost[] = "NYC00017";
 
+// The machine's clocks, which a test may put forward.
+class SteppedClock final : public clock::Clock {
+ public:
+  absl::Time Now() const override { return real_.Now() + step_; }
+  absl::Duration Monotonic() const override { return real_.Monotonic() + step_; }
+  void Advance(absl::Duration step) { step_ += step; }
+
+ private:
+  const clock::RealClock real_;
+  absl::Duration step_;
+};
+
 class AgentTest : public testing::Test {
  protected:
   using Fault = std::function<absl::Status(absl::string_view)>;
@@ -80,7 +92,7 @@ class AgentTest : public testing::Test {
 
   TestWorkstations world_;
   const tree::Directory root_ = tree::Directory::Open(world_.site().Path("")).value();
-  const clock::RealClock clock_;
+  SteppedClock clock_;
   const std::unique_ptr<rpc::TlsIdentity> tls_ =
       world_.certificates().Load(TestWorkstations::IdentityOf(kHost));
   const std::unique_ptr<SiteClient> client_ = MakeSiteClient(world_.address(), "NYC", *tls_);
@@ -109,6 +121,14 @@ TEST_F(AgentTest, ShowsRunsAndReportsWhatItIsOffered) {
   EXPECT_FALSE(agent_->HasWork());
   EXPECT_THAT(RunDue(), IsOk());
   EXPECT_EQ(world_.CountLines(kJob), 1);
+}
+
+TEST_F(AgentTest, TellsTheSiteAtOnceThatAFileHasCome) {
+  world_.AddOffer(kJob, kHost).mandatory_after.reset();
+  world_.Offer(kHost);
+  ASSERT_THAT(agent_->Poll(), IsOk());
+  ASSERT_THAT(world_.Acknowledge(), IsOk());
+  EXPECT_EQ(StateOf(kJob), "3");
 }
 
 TEST_F(AgentTest, RunsAnOptionalOfferOnlyWhenAccepted) {
@@ -220,6 +240,37 @@ TEST_F(AgentTest, AsksAgainBehindALongFetchAndThenHearsOfTheCancel) {
   EXPECT_EQ(StateOf(kJob), "11");
 }
 
+TEST_F(AgentTest, RunsNothingThatExpiredWhileTheMachineWasOff) {
+  world_.AddOffer(kJob, kHost).expires_after = absl::Now() + absl::Hours(1);
+  world_.Offer(kHost);
+  Restart(DieAt("fetched"));
+  ASSERT_THAT(agent_->Poll(), IsOk());
+  EXPECT_FALSE(RunDue().ok());
+  EXPECT_EQ(StateOf(kJob), "4");
+  world_.site().database().Execute("UPDATE waybill.job SET expires_after = now()");
+  Restart();
+  EXPECT_THAT(RunDue(), IsOk());
+  EXPECT_EQ(world_.CountLines(kJob), 0);
+  EXPECT_EQ(StateOf(kJob), "8");
+  EXPECT_THAT(ended_.back().record.detail, StartsWith("EXPIRED: "));
+}
+
+TEST_F(AgentTest, StartsNothingThatExpiredWhileItWasFetchedUntilTheSiteAnswers) {
+  world_.AddOffer(kJob, kHost).expires_after = absl::Now() + absl::Hours(1);
+  world_.Offer(kHost);
+  ASSERT_THAT(agent_->Poll(), IsOk());
+  Restart([this](absl::string_view step) {
+    if (step == "fetched") {
+      clock_.Advance(absl::Hours(2));
+      world_.StopServer();
+    }
+    return absl::OkStatus();
+  });
+  EXPECT_THAT(RunDue(), StatusIs(absl::StatusCode::kUnavailable));
+  EXPECT_EQ(world_.CountLines(kJob), 0);
+  EXPECT_EQ(StateOf(kJob), "4");
+}
+
 TEST_F(AgentTest, ReportsWhatItCannotFetchOnceEveryServerWasTriedAgain) {
   model::Offer& offer = world_.AddOffer(kJob, kHost);
   offer.locations = {{.server_name = "DS9", .directory = "/nonexistent/ds9"}};
@@ -314,6 +365,20 @@ TEST_F(AgentTest, PutsAnOfferOffThatTheSiteCannotGrantYet) {
   Restart();
   EXPECT_THAT(RunDue(), IsOk());
   EXPECT_EQ(world_.CountLines(kJob), 1);
+}
+
+TEST_F(AgentTest, RemembersNothingOfAnOfferThatWasWithdrawn) {
+  world_.AddOffer(kJob, kHost);
+  world_.Offer(kHost);
+  ASSERT_THAT(agent_->Poll(), IsOk());
+  world_.site().database().Execute("UPDATE waybill.job_target SET state = 1");
+  EXPECT_THAT(RunDue(), StatusIs(absl::StatusCode::kFailedPrecondition));
+  ASSERT_FALSE(agent_->HasWork());
+  world_.Withdraw(kHost);
+  ASSERT_THAT(agent_->Poll(), IsOk());
+  world_.Offer(kHost);
+  ASSERT_THAT(agent_->Poll(), IsOk());
+  EXPECT_TRUE(agent_->HasWork()) << "it is not put off any more";
 }
 
 TEST_F(AgentTest, AStopKillsTheCommandAndReportsItAsInterrupted) {

@@ -76,6 +76,13 @@ class TestWorkstations {
     site_.WriteDefinition(sms_id, ++version_, offers_);
     EXPECT_TRUE(Replicate().ok());
   }
+  /// A file without offers; Offer brings them back.
+  void Withdraw(const std::string& sms_id) {
+    site_.WriteDefinition(sms_id, ++version_, {});
+    EXPECT_TRUE(Replicate().ok());
+  }
+  /// Writes which files came.
+  absl::Status Acknowledge() { return acknowledge_.RunOnce().status(); }
   absl::Status Replicate() { return replicate_->RunOnce().status(); }
 
   std::string LinesPath() const { return site_.Path("lines"); }
@@ -112,7 +119,7 @@ class TestWorkstations {
        .store = site_.store(),
        .calls = calls_,
        .acknowledge = [this](const std::string& sms_id,
-                             std::int64_t version) { acknowledge_.Add(sms_id, version); },
+                             std::int64_t version) { return acknowledge_.Add(sms_id, version); },
        .notify = [](absl::string_view /*channel*/) {},
        .server_now = [] { return absl::Now(); }});
   rpc::TestCertificates certificates_;

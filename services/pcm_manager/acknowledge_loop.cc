@@ -20,17 +20,19 @@ namespace waybill::pcm_manager {
 
 AcknowledgeLoop::AcknowledgeLoop(PcmStore& store,
                                  std::function<void(absl::string_view channel)> notify,
-                                 absl::Duration interval)
+                                 absl::Duration interval, std::size_t pending_max)
     : store_(store),
       notify_(std::move(notify)),
+      pending_max_(pending_max),
       loop_("acknowledge", interval, [this] { return RunOnce(); }) {}
 
 // Does not wake the loop: the interval is what makes batches.
-void AcknowledgeLoop::Add(const std::string& sms_id, std::int64_t offer_version) {
+bool AcknowledgeLoop::Add(const std::string& sms_id, std::int64_t offer_version) {
   const MutexLock lock(mutex_);
-  if (pending_.size() >= kPendingMax && !pending_.contains(sms_id)) return;
+  if (pending_.size() >= pending_max_ && !pending_.contains(sms_id)) return false;
   std::int64_t& known = pending_[sms_id];
   known = std::max(known, offer_version);
+  return true;
 }
 
 absl::StatusOr<absl::Duration> AcknowledgeLoop::RunOnce() {

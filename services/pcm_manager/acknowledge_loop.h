@@ -18,25 +18,25 @@
 
 namespace waybill::pcm_manager {
 
-/// Records in batches which workstations have fetched which definition file, so that a poll waits
-/// for no database. What is not recorded when the process dies is recorded at the workstation's
-/// next poll. Thread-safe.
+/// Records in batches which workstations have which definition file, so that a poll waits for no
+/// database. What is not recorded when the process dies is recorded at the workstation's next poll,
+/// which says again which file it has. Thread-safe.
 class AcknowledgeLoop {
  public:
-  /// At most this many workstations wait; further ones are seen at a later poll.
+  /// At most this many workstations wait; further ones are taken at a later poll.
   static constexpr std::size_t kPendingMax = 1'000'000;
   static constexpr int kBatchMax = 5000;
 
-  /// Borrows `store`. A batch waits for at most `interval`.
+  /// Borrows `store`. A batch waits for at most `interval`. Tests have a smaller `pending_max`.
   AcknowledgeLoop(PcmStore& store, std::function<void(absl::string_view channel)> notify,
-                  absl::Duration interval);
+                  absl::Duration interval, std::size_t pending_max = kPendingMax);
 
   void Start() { loop_.Start(); }
   /// What waits is not written any more.
   void Stop() { loop_.Stop(); }
 
-  /// Never blocks.
-  void Add(const std::string& sms_id, std::int64_t offer_version);
+  /// Never blocks. False: too many wait, and this one was not taken.
+  bool Add(const std::string& sms_id, std::int64_t offer_version);
 
   /// Writes what waits.
   absl::StatusOr<absl::Duration> RunOnce();
@@ -44,6 +44,7 @@ class AcknowledgeLoop {
  private:
   PcmStore& store_;
   const std::function<void(absl::string_view)> notify_;
+  const std::size_t pending_max_;
   Mutex mutex_;
   absl::flat_hash_map<std::string, std::int64_t> pending_ ABSL_GUARDED_BY(mutex_);
   Loop loop_;

@@ -87,16 +87,24 @@ void ServedFiles::Clear() {
   entries_.clear();
 }
 
-ServedFiles::Answer ServedFiles::Poll(const std::string& sms_id) {
+ServedFiles::Answer ServedFiles::Poll(const std::string& sms_id, std::int64_t known_version) {
   const MutexLock lock(mutex_);
   const auto found = entries_.find(sms_id);
   if (found == entries_.end()) {
     return {.is_known = registered_.contains(sms_id), .file = nullptr, .is_first_sight = false};
   }
-  Entry& entry = found->second;
-  const bool is_first_sight = entry.seen_version < entry.file->offer_version;
-  entry.seen_version = entry.file->offer_version;
+  const Entry& entry = found->second;
+  const bool is_first_sight =
+      known_version == entry.file->offer_version && entry.seen_version < known_version;
   return {.is_known = true, .file = entry.file, .is_first_sight = is_first_sight};
+}
+
+void ServedFiles::MarkSeen(const std::string& sms_id, std::int64_t offer_version) {
+  const MutexLock lock(mutex_);
+  const auto found = entries_.find(sms_id);
+  if (found != entries_.end()) {
+    found->second.seen_version = std::max(found->second.seen_version, offer_version);
+  }
 }
 
 void ServedFiles::AddRegistered(const std::string& sms_id) {

@@ -64,11 +64,16 @@ class ServedFiles {
   struct Answer {
     bool is_known = false;   ///< Registered here, as far as memory tells.
     DefinitionPointer file;  ///< Null: none stands.
-    /// The workstation has this file, or is getting it, for the first time since we started: its
-    /// offers are to be acknowledged.
+    /// The workstation says that it has this file, and MarkSeen was not called for it since we
+    /// started: its offers are to be acknowledged.
     bool is_first_sight = false;
   };
-  Answer Poll(const std::string& sms_id);
+  /// `known_version` is that of the file which the workstation says it has. One that is only on its
+  /// way to it has not been seen: the answer may be lost.
+  Answer Poll(const std::string& sms_id, std::int64_t known_version);
+
+  /// That the workstation has this version is on its way to the database.
+  void MarkSeen(const std::string& sms_id, std::int64_t offer_version);
 
   /// The workstation is registered though it has no file. At most kRegisteredMax are remembered.
   void AddRegistered(const std::string& sms_id);

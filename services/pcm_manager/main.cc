@@ -68,7 +68,7 @@ struct Parts {
                  .calls = calls,
                  .acknowledge =
                      [this](const std::string& sms_id, std::int64_t offer_version) {
-                       acknowledge.Add(sms_id, offer_version);
+                       return acknowledge.Add(sms_id, offer_version);
                      },
                  .notify = notify,
                  .server_now = [this] { return clock.Now() + replicate.clock_offset(); }}) {}

@@ -91,7 +91,7 @@ absl::StatusOr<std::string> PcmService::WorkstationOf(const rpc::CallContext& ca
 absl::StatusOr<pcm::v1::PollResponse> PcmService::AnswerPoll(const pcm::v1::PollRequest& request,
                                                              const rpc::CallContext& call) {
   WAYBILL_ASSIGN_OR_RETURN(const std::string sms_id, WorkstationOf(call));
-  const ServedFiles::Answer answer = parts_.served.Poll(sms_id);
+  const ServedFiles::Answer answer = parts_.served.Poll(sms_id, request.known_offer_version());
   if (!answer.is_known) {
     WAYBILL_ASSIGN_OR_RETURN(const bool registered, parts_.store.HasWorkstation(sms_id));
     if (!registered) return NotRegistered(sms_id);
@@ -113,8 +113,8 @@ absl::StatusOr<pcm::v1::PollResponse> PcmService::AnswerPoll(const pcm::v1::Poll
   if (request.known_offer_version() != answer.file->offer_version) {
     response.set_definition(answer.file->bytes);
   }
-  if (answer.is_first_sight) {
-    parts_.acknowledge(sms_id, answer.file->offer_version);
+  if (answer.is_first_sight && parts_.acknowledge(sms_id, answer.file->offer_version)) {
+    parts_.served.MarkSeen(sms_id, answer.file->offer_version);
   }
   return response;
 }

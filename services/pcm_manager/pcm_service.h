@@ -32,8 +32,8 @@ class PcmService final : public pcm::v1::PcmService::CallbackService {
     ServedFiles& served;
     PcmStore& store;
     Executor& calls;
-    /// The workstation has this file.
-    std::function<void(const std::string& sms_id, std::int64_t offer_version)> acknowledge;
+    /// The workstation has this file. False: say it again at its next poll.
+    std::function<bool(const std::string& sms_id, std::int64_t offer_version)> acknowledge;
     std::function<void(absl::string_view channel)> notify;
     std::function<absl::Time()> server_now;  ///< The job database's clock, as far as known.
   };

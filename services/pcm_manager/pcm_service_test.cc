@@ -80,18 +80,21 @@ class PcmServiceTest : public testing::Test {
   AcknowledgeLoop acknowledge_ = AcknowledgeLoop(
       site_.store(), [this](absl::string_view channel) { site_.Notify(channel); },
       absl::Seconds(1));
+  bool has_room_ = true;
   Executor calls_ = Executor(1, 1);
   const absl::Time now_ = absl::FromUnixSeconds(1'800'000'000);
-  PcmService service_ = PcmService(
-      {.site_code = "NYC",
-       .pcm_poll_interval = absl::Hours(1),
-       .served = site_.served(),
-       .store = site_.store(),
-       .calls = calls_,
-       .acknowledge = [this](const std::string& sms_id,
-                             std::int64_t version) { acknowledge_.Add(sms_id, version); },
-       .notify = [this](absl::string_view channel) { site_.Notify(channel); },
-       .server_now = [this] { return now_; }});
+  PcmService service_ =
+      PcmService({.site_code = "NYC",
+                  .pcm_poll_interval = absl::Hours(1),
+                  .served = site_.served(),
+                  .store = site_.store(),
+                  .calls = calls_,
+                  .acknowledge =
+                      [this](const std::string& sms_id, std::int64_t version) {
+                        return has_room_ && acknowledge_.Add(sms_id, version);
+                      },
+                  .notify = [this](absl::string_view channel) { site_.Notify(channel); },
+                  .server_now = [this] { return now_; }});
 };
 
 TEST_F(PcmServiceTest, HandsOutTheFileUnlessItIsTheKnownOne) {
@@ -138,6 +141,9 @@ TEST_F(PcmServiceTest, AcknowledgesInBatchesWhoFetchedAFile) {
   site_.WriteDefinition(kOther, 1);
   ASSERT_THAT(loop_->RunOnce(), IsOk());
   ASSERT_THAT(PollAs(Workstation(kHost), 0), IsOk());
+  EXPECT_THAT(acknowledge_.RunOnce(), IsOk());
+  EXPECT_EQ(site_.Target("state", kJob, kHost), "2") << "the answer may have been lost";
+  ASSERT_THAT(PollAs(Workstation(kHost), 3), IsOk());
   EXPECT_EQ(site_.Target("state", kJob, kHost), "2") << "polls write nothing themselves";
   EXPECT_THAT(acknowledge_.RunOnce(), IsOk());
   EXPECT_EQ(site_.Target("state", kJob, kHost), "3");
@@ -156,9 +162,29 @@ TEST_F(PcmServiceTest, KeepsAcknowledgementsWhileTheDatabaseIsAway) {
   site_.WriteDefinition(kHost, 3);
   ASSERT_THAT(loop_->RunOnce(), IsOk());
   ASSERT_THAT(jobdb::TestDatabase::Server().Stop(), IsOk());
-  ASSERT_THAT(PollAs(Workstation(kHost), 0), IsOk());
+  ASSERT_THAT(PollAs(Workstation(kHost), 3), IsOk());
   EXPECT_THAT(acknowledge_.RunOnce(), StatusIs(absl::StatusCode::kUnavailable));
   ASSERT_THAT(jobdb::TestDatabase::Server().Start(), IsOk());
+  EXPECT_THAT(acknowledge_.RunOnce(), IsOk());
+  EXPECT_EQ(site_.Target("state", kJob, kHost), "3");
+}
+
+TEST_F(PcmServiceTest, TakesAtALaterPollWhatDidNotFitIntoABatch) {
+  AcknowledgeLoop small(
+      site_.store(), [](absl::string_view /*channel*/) {}, absl::Seconds(1),
+      /*pending_max=*/1);
+  EXPECT_TRUE(small.Add(kHost, 3));
+  EXPECT_TRUE(small.Add(kHost, 4)) << "it is waiting already";
+  EXPECT_FALSE(small.Add(kOther, 1));
+
+  site_.AddJob(kJob);
+  site_.AddTarget(kJob, kHost, 2);
+  site_.WriteDefinition(kHost, 3);
+  ASSERT_THAT(loop_->RunOnce(), IsOk());
+  has_room_ = false;
+  ASSERT_THAT(PollAs(Workstation(kHost), 3), IsOk());
+  has_room_ = true;
+  ASSERT_THAT(PollAs(Workstation(kHost), 3), IsOk());
   EXPECT_THAT(acknowledge_.RunOnce(), IsOk());
   EXPECT_EQ(site_.Target("state", kJob, kHost), "3");
 }

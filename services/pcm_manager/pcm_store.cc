@@ -153,7 +153,8 @@ absl::StatusOr<RunGrant> PcmStore::StartRun(const RunKey& key, const std::string
             grant = {.run_token = facts->run_token, .attempt = facts->attempt_count};
             return absl::OkStatus();
           case StartDecision::Kind::kRevoke:
-            jobdb::Execute(work, sql::kWithdrawGranted, key.job_id, key.sms_id, decision.reason);
+            jobdb::Execute(work, sql::kRevokeRun, key.job_id, key.sms_id, decision.revoked_state,
+                           decision.reason);
             jobdb::Execute(work, sql::kBumpDefinition, key.sms_id);
             refused = absl::FailedPreconditionError(decision.reason);
             return absl::OkStatus();

@@ -181,6 +181,15 @@ TEST_F(PcmStoreTest, TakesAGrantBackThatIsAskedForAgainBehindACancel) {
   EXPECT_EQ(site_.OfferVersion(kHost), "6");
 }
 
+TEST_F(PcmStoreTest, TakesAGrantBackThatIsAskedForAgainBehindExpiresAfter) {
+  Grant();
+  site_.database().Execute("UPDATE waybill.job SET expires_after = now()");
+  EXPECT_THAT(store().StartRun(key_, "r1", "t9"), StatusIs(absl::StatusCode::kFailedPrecondition));
+  EXPECT_EQ(site_.Target("state", kJob, kHost), "8");
+  EXPECT_THAT(site_.Target("reason", kJob, kHost), StartsWith("EXPIRED: "));
+  EXPECT_EQ(site_.OfferVersion(kHost), "6");
+}
+
 TEST_F(PcmStoreTest, RecordsTheFirstResultAndNoOther) {
   Grant();
   const RunResult good = {.end = RunEnd::kExited,

@@ -25,7 +25,7 @@ class ReplicateLoopTest : public testing::Test {
   void RunOnce() { EXPECT_THAT(loop_->RunOnce(), IsOk()); }
 
   std::int64_t ServedVersion(const std::string& sms_id) {
-    const DefinitionPointer file = site_.served().Poll(sms_id).file;
+    const DefinitionPointer file = site_.served().Poll(sms_id, 0).file;
     return file == nullptr ? 0 : file->offer_version;
   }
 
@@ -45,7 +45,7 @@ TEST_F(ReplicateLoopTest, CopiesEveryFileToEveryServerAndThenAnswersPollsWithIt)
     EXPECT_EQ(site_.StandingVersion(server, kOther), 7);
   }
   EXPECT_EQ(ServedVersion(kHost), 1);
-  EXPECT_EQ(site_.served().Poll(kOther).file->bytes, TestSite::Encode(kOther, 7));
+  EXPECT_EQ(site_.served().Poll(kOther, 0).file->bytes, TestSite::Encode(kOther, 7));
 }
 
 TEST_F(ReplicateLoopTest, CopiesWhatChangedSinceTheLastPass) {
@@ -199,7 +199,7 @@ TEST_F(ReplicateLoopTest, AStartAnewFindsWhatStandsAndRemovesWhatADeadWriterLeft
                        .random = [] { return 0.0; }},
                       {});
   EXPECT_THAT(again.RunOnce(), IsOk());
-  EXPECT_EQ(served.Poll(kHost).file->offer_version, 1);
+  EXPECT_EQ(served.Poll(kHost, 0).file->offer_version, 1);
   EXPECT_FALSE(site_.root().Exists(rest).value());
 }
 

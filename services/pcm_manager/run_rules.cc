@@ -5,7 +5,6 @@
 #include <string>
 #include <vector>
 
-#include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/string_view.h"
 #include "absl/time/time.h"
@@ -21,32 +20,49 @@ using job::v1::TargetState;
 using Kind = StartDecision::Kind;
 
 StartDecision Refuse(absl::string_view word, absl::string_view sentence) {
-  return {.kind = Kind::kRefuse, .reason = model::Reason(word, sentence)};
+  return {.kind = Kind::kRefuse,
+          .reason = model::Reason(word, sentence),
+          .revoked_state = job::v1::TARGET_STATE_UNSPECIFIED};
+}
+
+bool HasExpired(const OfferFacts& facts, absl::Time now) {
+  return facts.expires_after.has_value() && *facts.expires_after <= now;
+}
+
+std::string ExpiredAt(const OfferFacts& facts) {
+  return absl::StrCat("the offer expired at ",
+                      absl::FormatTime(*facts.expires_after, absl::UTCTimeZone()));
 }
 
 StartDecision RefuseFinal(const OfferFacts& facts) {
   switch (facts.state) {
     case job::v1::TARGET_STATE_EXPIRED:
-      return Refuse("EXPIRED", "the offer expired");
+      return Refuse(model::kExpired, "the offer expired");
     case job::v1::TARGET_STATE_WITHDRAWN:
-      return facts.is_cancelled || absl::StartsWith(facts.reason, model::kCancelled)
+      return facts.is_cancelled || model::HasWord(facts.reason, model::kCancelled)
                  ? Refuse(model::kCancelled, "the job was cancelled")
-                 : Refuse("WITHDRAWN", "the offer was withdrawn");
+                 : Refuse(model::kWithdrawn, "the offer was withdrawn");
     default:
-      return Refuse("ALREADY_RUN",
+      return Refuse(model::kAlreadyRun,
                     absl::StrCat("it ended as ", model::ToString(facts.state), " before"));
   }
 }
 
-StartDecision DecideRunning(const OfferFacts& facts, absl::string_view run_id) {
+StartDecision DecideRunning(const OfferFacts& facts, absl::string_view run_id, absl::Time now) {
   if (facts.run_id != run_id) {
-    return Refuse("RUNNING", "it was granted under another run id");
+    return Refuse(model::kRunning, "it was granted under another run id");
   }
   if (facts.is_cancelled) {
     return {.kind = Kind::kRevoke,
-            .reason = model::Reason(model::kCancelled, "the job was cancelled before it started")};
+            .reason = model::Reason(model::kCancelled, "the job was cancelled before it started"),
+            .revoked_state = job::v1::TARGET_STATE_WITHDRAWN};
   }
-  return {.kind = Kind::kRepeat, .reason = ""};
+  if (HasExpired(facts, now)) {
+    return {.kind = Kind::kRevoke,
+            .reason = model::Reason(model::kExpired, ExpiredAt(facts) + ", before it started"),
+            .revoked_state = job::v1::TARGET_STATE_EXPIRED};
+  }
+  return {.kind = Kind::kRepeat};
 }
 
 }  // namespace
@@ -56,25 +72,23 @@ StartDecision DecideStart(const OfferFacts& facts, absl::string_view run_id, abs
     return RefuseFinal(facts);
   }
   if (facts.state == job::v1::TARGET_STATE_RUNNING) {
-    return DecideRunning(facts, run_id);
+    return DecideRunning(facts, run_id, now);
   }
   if (facts.is_cancelled) {
     return Refuse(model::kCancelled, "the job was cancelled");
   }
-  if (facts.expires_after.has_value() && *facts.expires_after <= now) {
-    return Refuse("EXPIRED",
-                  absl::StrCat("the offer expired at ",
-                               absl::FormatTime(*facts.expires_after, absl::UTCTimeZone())));
+  if (HasExpired(facts, now)) {
+    return Refuse(model::kExpired, ExpiredAt(facts));
   }
   if (facts.offer_after > now) {
-    return Refuse("NOT_YET",
+    return Refuse(model::kNotYet,
                   absl::StrCat("it is offered after ",
                                absl::FormatTime(facts.offer_after, absl::UTCTimeZone())));
   }
   if (facts.state == job::v1::TARGET_STATE_WAITING) {
-    return Refuse("NOT_YET", "the offer is being prepared");
+    return Refuse(model::kNotYet, "the offer is being prepared");
   }
-  return {.kind = Kind::kGrant, .reason = ""};
+  return {.kind = Kind::kGrant};
 }
 
 ResultDecision DecideResult(const RunResult& result,
@@ -86,25 +100,27 @@ ResultDecision DecideResult(const RunResult& result,
         return {.state = job::v1::TARGET_STATE_SUCCEEDED, .reason = ""};
       }
       return {.state = job::v1::TARGET_STATE_FAILED,
-              .reason = model::Reason("EXIT_CODE",
+              .reason = model::Reason(model::kExitCode,
                                       absl::StrCat("the command ended with ", result.exit_code))};
     case RunEnd::kTimedOut:
       return {.state = job::v1::TARGET_STATE_TIMED_OUT,
-              .reason = model::Reason("TIMED_OUT", "the time limit ended the command")};
+              .reason = model::Reason(model::kTimedOut, "the time limit ended the command")};
     case RunEnd::kKilled:
       return {.state = job::v1::TARGET_STATE_FAILED,
-              .reason = model::Reason("KILLED", result.detail)};
+              .reason = model::Reason(model::kKilled, result.detail)};
     case RunEnd::kNotStarted:
       return {.state = job::v1::TARGET_STATE_FAILED,
-              .reason = model::Reason("NOT_STARTED", result.detail)};
+              .reason = model::Reason(model::kNotStarted, result.detail)};
     case RunEnd::kInterrupted:
-      return {.state = job::v1::TARGET_STATE_UNKNOWN,
-              .reason = model::Reason("INTERRUPTED", "it was started and its end was not seen")};
+      return {
+          .state = job::v1::TARGET_STATE_UNKNOWN,
+          .reason = model::Reason(model::kInterrupted, "it was started and its end was not seen")};
     case RunEnd::kUnknown:
       break;
   }
-  return {.state = job::v1::TARGET_STATE_UNKNOWN,
-          .reason = model::Reason("UNKNOWN_RESULT", "the workstation did not say how it ended")};
+  return {
+      .state = job::v1::TARGET_STATE_UNKNOWN,
+      .reason = model::Reason(model::kUnknownResult, "the workstation did not say how it ended")};
 }
 
 absl::Duration NextPollAfter(absl::string_view sms_id, absl::Duration interval,

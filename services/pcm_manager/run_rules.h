@@ -32,18 +32,20 @@ struct OfferFacts {
 ///   OFFERED, ACKNOWLEDGED: cancelled, expired, too early -> refused CANCELLED, EXPIRED, NOT_YET
 ///                          else -------------------------> granted
 ///   RUNNING: another run id -----------------------------> refused RUNNING
-///            the same, cancelled meanwhile --------------> revoked: refused CANCELLED, and
-///            WITHDRAWN the same -----------------------------------> repeated: the same token
-///   final -----------------------------------------------> refused ALREADY_RUN, EXPIRED,
-///   WITHDRAWN,
-///                                                          CANCELLED
+///            the same, cancelled meanwhile --------------> revoked: refused CANCELLED, WITHDRAWN
+///            the same, expired meanwhile ----------------> revoked: refused EXPIRED, and EXPIRED
+///            the same -----------------------------------> repeated: the same token
+///   final ------------------> refused ALREADY_RUN, EXPIRED, WITHDRAWN, CANCELLED
 ///
 /// Whoever asks again with a run id that was granted has not started it yet, so revoking loses no
-/// run: this is how a cancel still stops a run that is fetching its package.
+/// run: this is how a cancel still stops a run that is fetching its package, and how a workstation
+/// that was off for weeks in the middle of it does not run what has expired.
 struct StartDecision {
   enum class Kind { kGrant, kRepeat, kRefuse, kRevoke };
   Kind kind = Kind::kRefuse;
-  std::string reason;  ///< For kRefuse and kRevoke: "WORD: sentence".
+  std::string reason = {};  ///< For kRefuse and kRevoke: "WORD: sentence".
+  /// For kRevoke: what becomes of the workstation's row.
+  model::TargetState revoked_state = job::v1::TARGET_STATE_UNSPECIFIED;
 };
 StartDecision DecideStart(const OfferFacts& facts, absl::string_view run_id, absl::Time now);
 

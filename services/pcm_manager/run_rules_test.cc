@@ -76,11 +76,17 @@ TEST(RunRulesTest, SaysWhyItRefuses) {
   }
 }
 
-TEST(RunRulesTest, RepeatsAGrantUnderTheSameRunIdEvenBehindExpiresAfter) {
+TEST(RunRulesTest, RepeatsAGrantUnderTheSameRunIdUntilItExpires) {
   OfferFacts running = Facts(job::v1::TARGET_STATE_RUNNING);
   running.run_id = "r1";
-  running.expires_after = kNow - absl::Minutes(1);
   EXPECT_EQ(DecideStart(running, "r1", kNow).kind, Kind::kRepeat);
+  running.expires_after = kNow + absl::Microseconds(1);
+  EXPECT_EQ(DecideStart(running, "r1", kNow).kind, Kind::kRepeat);
+  running.expires_after = kNow;
+  const StartDecision decision = DecideStart(running, "r1", kNow);
+  EXPECT_EQ(decision.kind, Kind::kRevoke);
+  EXPECT_EQ(decision.revoked_state, job::v1::TARGET_STATE_EXPIRED);
+  EXPECT_THAT(decision.reason, StartsWith("EXPIRED: "));
 }
 
 TEST(RunRulesTest, RevokesAGrantOfACancelledJobWhenItIsAskedForAgain) {
@@ -89,6 +95,7 @@ TEST(RunRulesTest, RevokesAGrantOfACancelledJobWhenItIsAskedForAgain) {
   running.is_cancelled = true;
   const StartDecision decision = DecideStart(running, "r1", kNow);
   EXPECT_EQ(decision.kind, Kind::kRevoke);
+  EXPECT_EQ(decision.revoked_state, job::v1::TARGET_STATE_WITHDRAWN);
   EXPECT_THAT(decision.reason, StartsWith("CANCELLED: "));
   EXPECT_EQ(DecideStart(running, "r2", kNow).kind, Kind::kRefuse);
 }

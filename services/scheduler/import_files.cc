@@ -192,17 +192,23 @@ absl::StatusOr<ImportOutcome> Importer::Keep(const std::string& package_id,
   WAYBILL_ASSIGN_OR_RETURN(const content::ManifestIndex index,
                            content::IndexManifest(result.manifest.manifest()));
   WAYBILL_RETURN_IF_ERROR(result.manifest.Commit().status());
-  const auto check_chunks = [&]() -> absl::Status {
+  const auto check_stands = [&]() -> absl::Status {
     WAYBILL_ASSIGN_OR_RETURN(const std::vector<bool> missing,
                              content_.Missing(index.chunks, nullptr));
     const auto count = std::count(missing.begin(), missing.end(), true);
-    return count == 0 ? absl::OkStatus()
-                      : absl::AbortedError(absl::StrCat(count, " chunks of package ", package_id,
-                                                        " left the store: import again"));
+    if (count > 0) {
+      return absl::AbortedError(
+          absl::StrCat(count, " chunks of package ", package_id, " left the store: import again"));
+    }
+    const absl::Status manifest = content_.manifests().Get(index.version).status();
+    return absl::IsNotFound(manifest)
+               ? absl::AbortedError(absl::StrCat("the manifest of package ", package_id,
+                                                 " left the store: import again"))
+               : manifest;
   };
   WAYBILL_ASSIGN_OR_RETURN(
       package::v1::PackageVersion version,
-      packages_.CommitVersion(lease, ToNewVersion(package_id, result), check_chunks));
+      packages_.CommitVersion(lease, ToNewVersion(package_id, result), check_stands));
   return ImportOutcome{
       .version = std::move(version), .unchanged = false, .new_stored_bytes = new_bytes};
 }

@@ -163,6 +163,26 @@ TEST_F(ImporterTest, ASecondImportOfThePackageIsAborted) {
   EXPECT_EQ(Text("SELECT count(*) FROM waybill.lease WHERE end_time > now()"), "1");
 }
 
+TEST_F(ImporterTest, AVersionIsNotCommittedIfAnotherProcessCollectedWhatItReliesOn) {
+  ASSERT_THAT(Import(), IsOk());
+  db.Execute("DELETE FROM waybill.package_version");
+  Write("a.txt", "other");  // sub/b.txt is found in the pack that stands.
+  const auto collector = content::ChunkStore::Open(store_directory.Open()).value();
+  const auto outcome = importer.Import(
+      "BOS00001", false,
+      [&](const ImportState& state) {
+        if (state.files_done == 2) {
+          EXPECT_THAT(collector->Collect([](const content::Digest&) { return false; },
+                                         [] { return false; }),
+                      IsOk());
+        }
+      },
+      [] { return false; });
+  EXPECT_THAT(outcome, StatusIs(StatusCode::kAborted));
+  EXPECT_EQ(VersionCount(), "0");
+  EXPECT_THAT(Import(), IsOk());
+}
+
 TEST_F(ImporterTest, AnImportThatLostItsLeaseMakesNoVersion) {
   const auto outcome = importer.Import(
       "BOS00001", false,

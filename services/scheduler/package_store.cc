@@ -198,6 +198,13 @@ absl::StatusOr<package::v1::Package> CreateInTransaction(pqxx::transaction_base&
   return std::move(ReadPackages(work, package.package_id(), std::nullopt, std::nullopt).front());
 }
 
+// Waits for a collector that is unlinking packs. A pin that came into being while it does would be
+// unknown to it, and a check of what stands would be of the past.
+void LockPacks(pqxx::transaction_base& work) {
+  jobdb::Query(
+      work, sql::kLockPacksShared, [](const pqxx::row&) { return 0; }, jobdb::kPackUnlinkLock);
+}
+
 absl::Status LeaseLost() {
   return absl::AbortedError("the import lost its lease: another one may be running");
 }
@@ -292,6 +299,7 @@ absl::StatusOr<ImportLease> PackageStore::TakeImportLease(const std::string& pac
                        .pin_id = absl::StrCat("import/", content::NewUuid())};
   WAYBILL_RETURN_IF_ERROR(database_.RunRetrying(
       sql::kTakeImportLease, [&](pqxx::transaction_base& work) -> absl::Status {
+        LockPacks(work);
         const std::optional<std::int64_t> fence = jobdb::FindOne(
             work, sql::kTakeImportLease,
             [](const pqxx::row& row) { return row["fence"].as<std::int64_t>(); }, lease.lease_name,
@@ -328,9 +336,7 @@ absl::StatusOr<package::v1::PackageVersion> PackageStore::CommitVersion(
   package::v1::PackageVersion committed;
   const absl::Status status =
       database_.Run(sql::kPutVersion, [&](pqxx::transaction_base& work) -> absl::Status {
-        jobdb::Query(
-            work, sql::kLockPacksShared, [](const pqxx::row&) { return 0; },
-            jobdb::kPackUnlinkLock);
+        LockPacks(work);
         if (!jobdb::FindOne(
                 work, sql::kLockImportLease, [](const pqxx::row&) { return 0; }, lease.lease_name,
                 lease.fence)) {

@@ -143,6 +143,19 @@ TEST(PackageStoreTest, ALeaseThatEndedIsTakenOverAndTheOldHolderIsStopped) {
   EXPECT_EQ(registry.Text("SELECT count(*) FROM waybill.package_version"), "0");
 }
 
+TEST(PackageStoreTest, AnImportsPinIsPutUnderTheLockThatWhoeverUnlinksPacksNeeds) {
+  Importing registry;
+  registry.db.Execute(
+      "CREATE TABLE seen (locks bigint);"
+      "CREATE FUNCTION note_locks() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN "
+      "INSERT INTO seen SELECT count(*) FROM pg_locks WHERE pid = pg_backend_pid() AND "
+      "locktype = 'advisory' AND mode = 'ShareLock' AND granted; RETURN NEW; END $$;"
+      "CREATE TRIGGER note_locks BEFORE INSERT ON waybill.pin FOR EACH ROW "
+      "EXECUTE FUNCTION note_locks()");
+  ASSERT_THAT(registry.packages.TakeImportLease("BOS00099", "me", kLease), IsOk());
+  EXPECT_EQ(registry.Text("SELECT locks FROM seen"), "1");
+}
+
 TEST(PackageStoreTest, RenewingProlongsLeaseAndPin) {
   Importing registry;
   registry.db.Execute(

@@ -146,10 +146,11 @@ CREATE TABLE waybill.pin (
   package_id text        NOT NULL,
   version    bytea,
   holder     text        NOT NULL,
-  end_time   timestamptz NOT NULL
+  end_time   timestamptz NOT NULL,
+  job_id     text
 );
 COMMENT ON TABLE waybill.pin IS
-  'What an import or a transfer under way needs from the store. A pin without version (an import does not know it yet) holds every chunk. Dead ones end by themselves.';
+  'What an import or a transfer under way needs from the store. A pin without version (an import does not know it yet) holds every chunk. job_id: whose transfer it is; its cancel takes the pin away. Dead ones end by themselves.';
 
 CREATE TABLE waybill.holding (
   site_code  text        NOT NULL,
@@ -262,6 +263,9 @@ COMMENT ON TABLE waybill.job_server IS
   'Job x site x server; at its own site also the Despooler''s queue (next_time: when it may be claimed).';
 CREATE INDEX job_server_by_state ON waybill.job_server (site_code, state);
 COMMENT ON INDEX waybill.job_server_by_state IS 'Serves the Despooler''s claim of due servers.';
+CREATE INDEX job_server_leased ON waybill.job_server (site_code, lease_end_time) WHERE lease_end_time > '-infinity';
+COMMENT ON INDEX waybill.job_server_leased IS
+  'Serves the question when the next server is free: rows that somebody works on, among them those that were ended under him.';
 
 CREATE TABLE waybill.job_target (
   job_id        text        NOT NULL REFERENCES waybill.job,
@@ -331,7 +335,10 @@ CREATE TABLE waybill.transfer_fence (
   change_time      timestamptz NOT NULL DEFAULT now(),
   PRIMARY KEY (sender_site_code, send_request_id)
 );
-COMMENT ON TABLE waybill.transfer_fence IS 'The highest fence seen for each send request of a sending site; a lower one is refused at Open and Commit.';
+COMMENT ON TABLE waybill.transfer_fence IS 'The highest fence seen for each send request of a sending site; a lower one is refused at Open and Commit. It goes with the commit, or half a year later.';
+
+CREATE INDEX transfer_fence_by_time ON waybill.transfer_fence (change_time);
+COMMENT ON INDEX waybill.transfer_fence_by_time IS 'Serves the removal of those that nobody came back to.';
 
 CREATE TABLE waybill.pcm_definition (
   sms_id          text        PRIMARY KEY,

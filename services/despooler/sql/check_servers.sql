@@ -5,4 +5,4 @@ SELECT s.job_id, s.server_name
   JOIN waybill.job_server s
     ON s.job_id = k.job_id AND s.site_code = $1 AND s.server_name = k.server_name AND s.fence = k.fence
   JOIN waybill.job j ON j.job_id = s.job_id
- WHERE s.state IN (2, 6) AND j.cancel_epoch = 0
+ WHERE s.state IN (2, 6) AND s.lease_end_time > now() AND j.cancel_epoch = 0

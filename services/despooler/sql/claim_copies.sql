@@ -1,6 +1,7 @@
 -- $1 site_code, $2 lease, $3 how many at most
 -- All due servers of the most urgent version. A server that somebody works on for this package (another job may
--- copy or remove it) is left for later, and of several jobs one has its turn: its directories have one writer.
+-- copy or remove it, or its row was ended and the worker has not let go) is left for later, and of several jobs one has
+-- its turn: its directories have one writer.
 WITH due AS (
   SELECT s.job_id, s.server_name, j.package_id, j.version, j.priority,
          coalesce(s.next_time, s.change_time) AS due_time,
@@ -16,7 +17,7 @@ WITH due AS (
              FROM waybill.job_server o
              JOIN waybill.job oj USING (job_id)
             WHERE o.site_code = $1 AND o.server_name = s.server_name AND oj.package_id = j.package_id
-              AND o.state IN (2, 6) AND o.lease_end_time > now())
+              AND o.lease_end_time > now())
 ), urgent AS (
   SELECT package_id, version FROM due ORDER BY priority DESC, due_time, job_id LIMIT 1
 ), chosen AS (

@@ -13,7 +13,7 @@ WITH due AS (
              FROM waybill.job_server o
              JOIN waybill.job oj USING (job_id)
             WHERE o.site_code = $1 AND o.server_name = s.server_name AND oj.package_id = j.package_id
-              AND o.state IN (2, 6) AND o.lease_end_time > now())
+              AND o.lease_end_time > now())
 ), chosen AS (
   SELECT s.job_id, s.server_name
     FROM waybill.job_server s
@@ -29,4 +29,12 @@ UPDATE waybill.job_server s
   FROM chosen c
   JOIN waybill.job j USING (job_id)
  WHERE s.job_id = c.job_id AND s.server_name = c.server_name AND s.site_code = $1
-RETURNING s.job_id, s.server_name, j.package_id, j.version, s.fence, s.attempt_count
+RETURNING s.job_id, s.server_name, j.package_id, j.version, s.fence, s.attempt_count,
+          (SELECT min(i.commit_time) FROM waybill.instruction i WHERE i.job_id = s.job_id) AS commit_time,
+          EXISTS (
+            SELECT
+              FROM waybill.job oj
+              JOIN waybill.job_server o USING (job_id)
+             WHERE oj.package_id = j.package_id AND (j.version IS NULL OR oj.version = j.version) AND oj.type <> 3
+               AND o.site_code = $1 AND o.server_name = s.server_name AND o.state = 5 AND o.fence > 0
+          ) AS may_hold_unknown

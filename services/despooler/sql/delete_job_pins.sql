@@ -1,0 +1,2 @@
+-- $1 job_id
+DELETE FROM waybill.pin WHERE job_id = $1
