@@ -24,8 +24,6 @@ inline constexpr char kNoServerHasIt[] = "NO_SERVER_HAS_IT";
 inline constexpr char kEmptyTarget[] = "EMPTY_TARGET";
 inline constexpr char kImportFailed[] = "IMPORT_FAILED";
 inline constexpr char kServerFailed[] = "SERVER_FAILED";
-/// For a workstation whose own row has no word.
-inline constexpr char kRunFailed[] = "RUN_FAILED";
 
 /// Reasons are cut to this many bytes before they are stored.
 inline constexpr int kReasonBytesMax = 1000;

@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "absl/container/flat_hash_set.h"
+#include "absl/random/random.h"
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "absl/strings/str_cat.h"
@@ -24,7 +25,6 @@
 #include "common/model/channels.h"
 #include "common/model/ids.h"
 #include "common/model/reasons.h"
-#include "common/random/random_fraction.h"
 #include "common/status/status_macros.h"
 #include "common/tree/directory.h"
 #include "services/despooler/distribute_store.h"
@@ -253,11 +253,12 @@ void RemovalLoop::RetryLater(const ServerClaim& claim, const absl::Status& why) 
                                           {"server_name", claim.server_name},
                                           {"attempt_count", claim.attempt_count},
                                           {"error", why}});
+  absl::BitGen random;
   const absl::Status ended =
       parts_.servers
           .Retry(claim, {.reason = model::Reason(model::kServerFailed, why.message()),
                          .delay = clock::BackoffDelay(options_.backoff, claim.attempt_count,
-                                                      RandomFraction())})
+                                                      absl::Uniform<double>(random, 0.0, 1.0))})
           .status();
   if (!ended.ok()) {
     log::Warning("cannot record that a removal waits", {{"error", ended}});

@@ -34,6 +34,9 @@ using job::v1::Target;
 
 constexpr int kVersionDigits = 64;
 
+// Why a workstation failed when its row does not say it in a word of its own.
+constexpr char kRunFailed[] = "RUN_FAILED";
+
 absl::Status CheckVersion(const std::string& version) {
   const bool is_hex = absl::c_all_of(
       version, [](unsigned char c) { return absl::ascii_isdigit(c) || (c >= 'a' && c <= 'f'); });
@@ -267,7 +270,7 @@ std::string DescribeFailures(const JobEdges& edges) {
   const Failure failures[] = {
       {edges.sites_failed, "site", edges.site_failure, model::kRefused},
       {edges.servers_failed, "server", edges.server_failure, model::kServerFailed},
-      {edges.targets_failed, "workstation", edges.target_failure, model::kRunFailed}};
+      {edges.targets_failed, "workstation", edges.target_failure, kRunFailed}};
   std::vector<std::string> counts;
   std::optional<Sample> first;
   for (const Failure& failure : failures) {

@@ -1,6 +1,7 @@
 #include "services/scheduler/site_store.h"
 
 #include <string>
+#include <utility>
 #include <vector>
 
 #include <gmock/gmock.h>
@@ -140,6 +141,27 @@ TEST(SiteStoreTest, ADistributionServersSharesAreReplaced) {
   EXPECT_EQ(server->shares(0).drive(), "d");
   EXPECT_EQ(server->shares(0).directory(), "/srv/d2");
   EXPECT_EQ(server->shares(1).drive(), "e");
+}
+
+TEST(SiteStoreTest, AShareKeepsItsUrlUntilItIsPutWithoutIt) {
+  Registry registry;
+  site::v1::DistributionServer server = MakeServer("DS1", {{"c", "/srv/c"}, {"d", "/srv/d"}});
+  server.mutable_shares(0)->set_url("http://ds1:8080");
+  const auto urls = [&registry] {
+    const site::v1::DistributionServer got =
+        registry.sites.GetDistributionServer("", "DS1").value();
+    return std::make_pair(got.shares(0).url(), got.shares(1).url());
+  };
+  ASSERT_THAT(registry.sites.PutDistributionServer(server), IsOk());
+  EXPECT_EQ(urls(), std::make_pair(std::string("http://ds1:8080"), std::string()));
+  server.mutable_shares(0)->set_url("http://ds1:8081");
+  const std::string before = registry.OutboxCount();
+  ASSERT_THAT(registry.sites.PutDistributionServer(server), IsOk());
+  EXPECT_EQ(urls().first, "http://ds1:8081");
+  EXPECT_NE(registry.OutboxCount(), before) << "a change of the URL alone is reported";
+  server.mutable_shares(0)->clear_url();
+  ASSERT_THAT(registry.sites.PutDistributionServer(server), IsOk());
+  EXPECT_EQ(urls().first, "");
 }
 
 TEST(SiteStoreTest, TwoServersOrAServerAndASourceCannotShareADirectory) {
