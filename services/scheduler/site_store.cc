@@ -224,6 +224,7 @@ absl::Status SiteStore::PutDistributionServer(const site::v1::DistributionServer
     for (const std::string& directory : directories) {
       WAYBILL_RETURN_IF_ERROR(CheckNoOverlap("server.shares.directory", directory, used));
     }
+    jobdb::Execute(work, sql::kBumpShareOffers, self.site_code, name, drives, directories, urls);
     jobdb::Execute(work, sql::kCreateDistributionServer, self.site_code, name);
     jobdb::Execute(work, sql::kDeleteOtherShares, self.site_code, name, drives);
     jobdb::Execute(work, sql::kPutShares, self.site_code, name, drives, directories, urls);
