@@ -86,7 +86,8 @@ absl::StatusOr<Workstation> OpenWorkstation(const Config& config, const clock::C
   WAYBILL_ASSIGN_OR_RETURN(tree::Directory cache, tree::Directory::Create(config.cache_directory));
   // Nobody else may change what was verified between then and the run.
   WAYBILL_RETURN_IF_ERROR(cache.SetMode(0700));
-  workstation.cache = std::make_unique<PackageCache>(std::move(cache), PackageCache::Options());
+  workstation.cache = std::make_unique<PackageCache>(
+      std::move(cache), PackageCache::Options{.http = {.ca_file = config.tls.ca_file}});
   AgentOptions options;
   options.sms_id = identity.name;
   options.accepted_job_ids = {config.accepted_job_ids.begin(), config.accepted_job_ids.end()};
@@ -165,6 +166,7 @@ absl::Status Simulate(const Config& config, const sigset_t& stop_signals) {
 
 absl::Status Run(const Config& config) {
   const sigset_t stop_signals = BlockStopSignals();
+  std::signal(SIGPIPE, SIG_IGN);  // A web server may close while we send over TLS.
   if (config.simulate > 0) return Simulate(config, stop_signals);
   const clock::RealClock clock;
   WAYBILL_ASSIGN_OR_RETURN(const Workstation workstation, OpenWorkstation(config, clock));
