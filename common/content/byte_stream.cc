@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cstddef>
+#include <cstring>
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
@@ -19,7 +20,7 @@ constexpr size_t kBufferBytes = 64 << 10;
 
 absl::StatusOr<size_t> StringSource::Read(absl::Span<char> buffer) {
   const size_t bytes = std::min(buffer.size(), rest_.size());
-  std::copy_n(rest_.data(), bytes, buffer.data());
+  std::memcpy(buffer.data(), rest_.data(), bytes);
   rest_.remove_prefix(bytes);
   return bytes;
 }

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cstdint>
+#include <cstring>
 #include <string>
 
 #include "absl/status/status.h"
@@ -41,8 +42,10 @@ absl::StatusOr<bool> TakeBool(FieldReader& fields) {
 }
 
 Digest TakeDigest(FieldReader& fields) {
-  // Too few bytes are the reader's failure, which DecodeTotals and the record's length report.
-  return Digest::FromBytes(fields.Take(Digest::kBytes)).value_or(Digest());
+  const absl::string_view bytes = fields.Take(Digest::kBytes);
+  Digest digest;
+  std::memcpy(digest.mutable_data(), bytes.data(), bytes.size());
+  return digest;
 }
 
 bool IsPrintable(absl::string_view text) {

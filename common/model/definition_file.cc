@@ -4,12 +4,14 @@
 #include <functional>
 #include <map>
 #include <string>
+#include <tuple>
 #include <utility>
 #include <vector>
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "absl/strings/escaping.h"
+#include "absl/strings/match.h"
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_split.h"
@@ -18,6 +20,7 @@
 
 #include "common/content/digest.h"
 #include "common/model/ids.h"
+#include "common/model/share_url.h"
 #include "common/status/status_macros.h"
 
 namespace waybill::model {
@@ -67,7 +70,9 @@ void EncodeOffer(const Offer& offer, std::string& out) {
     TimeLine(out, "expires_after", *offer.expires_after);
   }
   for (const OfferLocation& location : offer.locations) {
-    Line(out, "location", absl::StrCat(location.server_name, " ", location.directory));
+    Line(out, "location",
+         absl::StrCat(location.server_name, " ", location.url, location.url.empty() ? "" : " ",
+                      location.directory));
   }
 }
 
@@ -137,13 +142,16 @@ absl::Status AddExitCode(absl::string_view value, Offer& offer) {
 }
 
 absl::Status AddLocation(absl::string_view value, Offer& offer) {
-  const std::pair<absl::string_view, absl::string_view> parts =
-      absl::StrSplit(value, absl::MaxSplits(' ', 1));
-  WAYBILL_RETURN_IF_ERROR(CheckHostName("location", parts.first));
-  if (parts.second.empty() || parts.second.front() != '/') {
-    return Bad("location is not an absolute directory");
+  const auto split = [](absl::string_view text) -> std::pair<absl::string_view, absl::string_view> {
+    return absl::StrSplit(text, absl::MaxSplits(' ', 1));
+  };
+  auto [server_name, directory] = split(value);
+  absl::string_view url;
+  if (!absl::StartsWith(directory, "/")) {
+    std::tie(url, directory) = split(directory);
+    if (url.empty()) return Bad("location has a space too many");
   }
-  offer.locations.push_back({std::string(parts.first), std::string(parts.second)});
+  offer.locations.push_back({std::string(server_name), std::string(directory), std::string(url)});
   return absl::OkStatus();
 }
 
@@ -208,6 +216,15 @@ absl::StatusOr<Offer> DecodeOffer(const std::vector<absl::string_view>& lines) {
   return offer;
 }
 
+absl::Status CheckLocation(const OfferLocation& location) {
+  WAYBILL_RETURN_IF_ERROR(CheckHostName("location", location.server_name));
+  if (!absl::StartsWith(location.directory, "/")) {
+    return Bad("location is not an absolute directory");
+  }
+  return location.url.empty() ? absl::OkStatus()
+                              : CheckUrl("location", location.url, kLocationUrlBytesMax);
+}
+
 absl::Status CheckOffer(const Offer& offer) {
   WAYBILL_RETURN_IF_ERROR(CheckJobId("job_id", offer.job_id));
   WAYBILL_RETURN_IF_ERROR(CheckPackageId("package_id", offer.package_id));
@@ -217,6 +234,9 @@ absl::Status CheckOffer(const Offer& offer) {
   }
   if (offer.locations.empty()) {
     return Bad("an offer without a location");
+  }
+  for (const OfferLocation& location : offer.locations) {
+    WAYBILL_RETURN_IF_ERROR(CheckLocation(location));
   }
   return absl::OkStatus();
 }

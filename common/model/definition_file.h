@@ -29,25 +29,29 @@
 ///   offer_after=2026-11-24T08:00:00Z
 ///   mandatory_after=2026-11-25T08:00:00Z
 ///   expires_after=2026-12-24T08:00:00Z
-///   location=DS1 /srv/ds1/SMS_PKGC/CEN00001/0123456789abcdef
+///   location=DS1 http://ds1:8080/SMS_PKGC/CEN00001/<16 hex> /srv/ds1/SMS_PKGC/CEN00001/<16 hex>
+///   location=DS2 /srv/ds2/SMS_PKGC/CEN00001/<16 hex>
 ///
 /// The first line is: magic, format, SMS ID, offer version, the number of bytes that follow it, the
 /// first 16 hex digits of their SHA-256. A reader that finds another length or digest refuses the
 /// file. Values are C-escaped (backslash, control characters and bytes that are not ASCII as \xNN),
-/// so a line is a line. A key that a reader does not know, is missing or is repeated where only one
-/// may be, refuses the file: nobody guesses what to run. Times are RFC 3339 in UTC, cut to
-/// microseconds.
+/// so a line is a line. A location is the server, the URL of the version's directory if a web
+/// server shows it (as CheckUrl takes it, at most 600 bytes), and the directory, which may hold
+/// spaces. A key that a reader does not know, is missing or is repeated where only one may be,
+/// refuses the file: nobody guesses what to run. Times are RFC 3339 in UTC, cut to microseconds.
 namespace waybill::model {
 
 inline constexpr int kDefinitionBytesMax = 1 << 20;
 inline constexpr int kOffersMax = 1000;
 inline constexpr int kArgumentsMax = 256;
 
-/// Where a copy stands: the server, and the version's directory as workstations see it. The
-/// manifest stands beside it as `<directory>.manifest`.
+/// Where a copy stands: the server, and the version's directory as workstations see it, mounted
+/// and, if there is a URL, over HTTP. The manifest stands beside it as `<directory>.manifest` and
+/// `<url>.manifest`.
 struct OfferLocation {
   std::string server_name;
   std::string directory;
+  std::string url = {};  ///< Empty: there is none.
 
   friend bool operator==(const OfferLocation&, const OfferLocation&) = default;
 };

@@ -17,6 +17,9 @@
 namespace waybill::model {
 namespace {
 
+using ::testing::AllOf;
+using ::testing::HasSubstr;
+
 Offer SampleOffer() {
   return {.job_id = "CEN00042",
           .comment = "Line one\nline two \xe2\x82\xac [offer]",
@@ -31,7 +34,8 @@ Offer SampleOffer() {
           .offer_after = absl::FromUnixMicros(1700000000123456),
           .mandatory_after = absl::FromUnixSeconds(1700000060),
           .expires_after = std::nullopt,
-          .locations = {{"DS1", "/srv/a b/SMS_PKGC/CEN00001/aaaaaaaaaaaaaaaa"}}};
+          .locations = {{"DS1", "/srv/a b/SMS_PKGC/CEN00001/aaaaaaaaaaaaaaaa"},
+                        {"DS2", "/srv/ds2 http://x", "http://ds2.nyc:8080/c/%E2%82%AC"}}};
 }
 
 DefinitionFile Sample() {
@@ -53,6 +57,13 @@ TEST(DefinitionFile, ComesBackAsItWasWritten) {
   EXPECT_EQ(*Decode(bytes), Sample());
   EXPECT_EQ(*Encode(*Decode(bytes)), bytes);
   EXPECT_EQ(DecodeHead(bytes)->offer_version, 42);
+}
+
+TEST(DefinitionFile, ShowsTheUrlOfALocationBeforeItsDirectory) {
+  EXPECT_THAT(
+      *Encode(Sample()),
+      AllOf(HasSubstr("\nlocation=DS1 /srv/a b/SMS_PKGC/CEN00001/aaaaaaaaaaaaaaaa\n"),
+            HasSubstr("\nlocation=DS2 http://ds2.nyc:8080/c/%E2%82%AC /srv/ds2 http://x\n")));
 }
 
 TEST(DefinitionFile, MayHoldNoOffer) {
@@ -83,6 +94,15 @@ TEST(DefinitionFile, RefusesUnknownMissingAndRepeatedKeys) {
       absl::StrReplaceAll(body, {{"plain_bytes=12345", "plain_bytes=+12345"}}),
       absl::StrReplaceAll(body, {{"CEN00042", "CEN42"}}),
       absl::StrReplaceAll(body, {{"location=DS1 /", "location=DS1 "}}),
+      absl::StrReplaceAll(body, {{"location=DS1 /", "location=DS1  /"}}),
+      absl::StrReplaceAll(body, {{"location=DS1 /", "location=/"}}),
+      absl::StrReplaceAll(body, {{"location=DS2 http://", "location=DS2 ftp://"}}),
+      absl::StrReplaceAll(body, {{"location=DS2 http://", "location=DS2 http://me:secret@"}}),
+      absl::StrReplaceAll(body, {{"http://ds2.nyc:8080/c/%E2%82%AC ", "http://ds2.nyc:8080/c/ "}}),
+      absl::StrReplaceAll(body, {{"/c/%E2%82%AC ", "/c?d "}}),
+      absl::StrReplaceAll(body, {{"/c/%E2%82%AC ", "/c/%E2%82%AC"}}),
+      absl::StrReplaceAll(body, {{"/c/%E2%82%AC ", "/c/%E2%82%AC  "}}),
+      absl::StrReplaceAll(body, {{"/c/%E2%82%AC ", "/" + std::string(600, 'c') + " "}}),
       absl::StrReplaceAll(body, {{"package_name=office", "package_name=\\q"}}),
       "job_id=CEN00042\n" + body,
       body + "no equals sign\n",
@@ -114,6 +134,13 @@ TEST(DefinitionFile, DoesNotWriteWhatItWouldRefuseToRead) {
   definition = Sample();
   definition.offers[1].locations.clear();
   EXPECT_THAT(Encode(definition), StatusIs(absl::StatusCode::kInvalidArgument));
+  for (const OfferLocation& wrong :
+       {OfferLocation{"DS1", "srv/ds1"}, OfferLocation{"DS 1", "/srv"},
+        OfferLocation{"DS1", "/srv", "http://ds1/"}, OfferLocation{"DS1", "/srv", "/srv"}}) {
+    definition = Sample();
+    definition.offers[1].locations.push_back(wrong);
+    EXPECT_THAT(Encode(definition), StatusIs(absl::StatusCode::kInvalidArgument));
+  }
   definition = Sample();
   definition.offers.resize(kOffersMax + 1, SampleOffer());
   EXPECT_THAT(Encode(definition), StatusIs(absl::StatusCode::kInvalidArgument));

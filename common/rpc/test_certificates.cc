@@ -7,6 +7,7 @@
 #include <string>
 #include <system_error>
 #include <utility>
+#include <vector>
 
 #include <openssl/ec.h>
 #include <openssl/evp.h>
@@ -124,9 +125,12 @@ config::TlsFiles TestCertificates::Issue(const Request& request) {
   X509_set_issuer_name(certificate.get(), X509_get_subject_name(authority_->certificate.get()));
   AddExtension(certificate.get(), NID_key_usage, "critical,digitalSignature");
   AddExtension(certificate.get(), NID_ext_key_usage, "serverAuth,clientAuth");
-  if (!request.uris.empty()) {
-    AddExtension(certificate.get(), NID_subject_alt_name,
-                 absl::StrCat("URI:", absl::StrJoin(request.uris, ",URI:")));
+  std::vector<std::string> names;
+  for (const std::string& uri : request.uris) names.push_back(absl::StrCat("URI:", uri));
+  for (const std::string& address : request.addresses)
+    names.push_back(absl::StrCat("IP:", address));
+  if (!names.empty()) {
+    AddExtension(certificate.get(), NID_subject_alt_name, absl::StrJoin(names, ","));
   }
   WAYBILL_CHECK(X509_sign(certificate.get(), authority_->key.get(), EVP_sha256()) > 0);
   WriteCertificate(stem + ".pem", certificate.get());

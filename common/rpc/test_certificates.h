@@ -20,6 +20,7 @@ class TestCertificates {
  public:
   struct Request {
     std::vector<std::string> uris;               ///< URI SANs.
+    std::vector<std::string> addresses = {};     ///< IP SANs.
     absl::Duration starts_in = -absl::Hours(1);  ///< From now.
     absl::Duration ends_in = absl::Hours(24);    ///< From now.
   };

@@ -1,6 +1,7 @@
 #include <iostream>
 #include <memory>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include <CLI/CLI.hpp>
@@ -30,22 +31,57 @@ absl::StatusOr<std::unique_ptr<SiteService::Stub>> Stub(Session& session) {
 struct Server {
   std::string name;
   std::vector<std::string> shares;
+  std::vector<std::string> urls;
   std::string directory;
 };
 
+// What is given as DRIVE=VALUE.
+absl::StatusOr<std::pair<std::string, std::string>> SplitDrive(const std::string& option,
+                                                               const std::string& text,
+                                                               const std::string& expected) {
+  const std::size_t equals = text.find('=');
+  if (equals == std::string::npos) {
+    return absl::InvalidArgumentError(
+        absl::StrCat(option, " '", OneLine(text), "': expected ", expected));
+  }
+  return std::make_pair(text.substr(0, equals), text.substr(equals + 1));
+}
+
+// The share of the drive that a --url names.
+absl::StatusOr<site::v1::Share*> FindShare(site::v1::DistributionServer& server,
+                                           const std::string& drive, const std::string& text) {
+  for (site::v1::Share& share : *server.mutable_shares()) {
+    if (share.drive() != drive) continue;
+    if (share.url().empty()) return &share;
+    return absl::InvalidArgumentError(
+        absl::StrCat("--url '", OneLine(text), "': drive ", drive, " has a URL already"));
+  }
+  return absl::InvalidArgumentError(absl::StrCat(
+      "--url '", OneLine(text), "': there is no --share of that drive: name it as well"));
+}
+
+absl::StatusOr<site::v1::DistributionServer> ToProto(const Server& server) {
+  site::v1::DistributionServer proto;
+  proto.set_server_name(server.name);
+  for (const std::string& text : server.shares) {
+    WAYBILL_ASSIGN_OR_RETURN(auto parts,
+                             SplitDrive("--share", text, "DRIVE=DIRECTORY, such as c=/srv/ds1"));
+    site::v1::Share& share = *proto.add_shares();
+    share.set_drive(std::move(parts.first));
+    share.set_directory(std::move(parts.second));
+  }
+  for (const std::string& text : server.urls) {
+    WAYBILL_ASSIGN_OR_RETURN(auto parts,
+                             SplitDrive("--url", text, "DRIVE=URL, such as c=http://ds1.nyc:8080"));
+    WAYBILL_ASSIGN_OR_RETURN(site::v1::Share* const share, FindShare(proto, parts.first, text));
+    share->set_url(std::move(parts.second));
+  }
+  return proto;
+}
+
 absl::StatusOr<ExitCode> PutDistribution(Session& session, const Server& server) {
   site::v1::PutDistributionServerRequest request;
-  request.mutable_server()->set_server_name(server.name);
-  for (const std::string& text : server.shares) {
-    const std::size_t equals = text.find('=');
-    if (equals == std::string::npos) {
-      return absl::InvalidArgumentError(absl::StrCat(
-          "--share '", OneLine(text), "': expected DRIVE=DIRECTORY, such as c=/srv/ds1"));
-    }
-    site::v1::Share* share = request.mutable_server()->add_shares();
-    share->set_drive(text.substr(0, equals));
-    share->set_directory(text.substr(equals + 1));
-  }
+  WAYBILL_ASSIGN_OR_RETURN(*request.mutable_server(), ToProto(server));
   WAYBILL_ASSIGN_OR_RETURN(const auto stub, Stub(session));
   WAYBILL_ASSIGN_OR_RETURN(
       const auto response,
@@ -71,10 +107,11 @@ absl::StatusOr<ExitCode> ListDistribution(Session& session) {
     Session::PrintJson(response);
     return kOk;
   }
-  Table table({"SITE", "SERVER", "DRIVE", "DIRECTORY"});
+  Table table({"SITE", "SERVER", "DRIVE", "DIRECTORY", "URL"});
   for (const auto& server : response.servers()) {
     for (const auto& share : server.shares()) {
-      table.Add({server.site_code(), server.server_name(), share.drive(), share.directory()});
+      table.Add({server.site_code(), server.server_name(), share.drive(), share.directory(),
+                 share.url()});
     }
   }
   std::cout << table.ToString();
@@ -123,10 +160,13 @@ void AddServerCommands(CLI::App& app, Session& session) {
   CLI::App* server = AddNoun(app, "server", "distribution servers and their SMS_PKGx shares");
   CLI::App* put =
       AddVerb(*server, "put", "register a distribution server of this site, or replace its shares",
-              "waybill server put DS1 --share c=/srv/ds1/c --share d=/srv/ds1/d");
+              "waybill server put DS1 --share c=/srv/ds1/c --url c=http://ds1.nyc:8080");
   const auto distribution = std::make_shared<Server>();
   put->add_option("NAME", distribution->name, "host name")->required();
   put->add_option("--share", distribution->shares, "DRIVE=DIRECTORY; may be repeated")->required();
+  put->add_option("--url", distribution->urls,
+                  "DRIVE=URL: that directory as a web server shows it to workstations; without it "
+                  "they use the directory");
   put->callback([&session, distribution] {
     session.SetWork([&session, distribution] { return PutDistribution(session, *distribution); });
   });

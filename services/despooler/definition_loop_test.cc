@@ -119,6 +119,30 @@ TEST_F(DefinitionLoopTest, WritesTheOffersAndThenSaysOffered) {
   EXPECT_THAT(site_.notified(), Contains("waybill_replicate"));
 }
 
+TEST_F(DefinitionLoopTest, OffersTheUrlWhereAWebServerShowsTheShare) {
+  site_.AddServer("DS2");
+  site_.AddServer("DS3");
+  site_.AddServer("DS4");
+  for (const char* server : {"DS2", "DS3", "DS4"}) {
+    AddLocation(server);
+    site_.server().Execute(
+        absl::StrCat("UPDATE waybill.distribution_share SET directory = '/srv', url = 'http://",
+                     server, ":8080/c' WHERE server_name = '", server, "'"));
+  }
+  site_.server().Execute(
+      "UPDATE waybill.location SET directory = '/srv/SMS_PKGC/CEN00001/a \u20ac' WHERE server_name "
+      "= 'DS2';"
+      "UPDATE waybill.distribution_share SET directory = '/srv/D' WHERE server_name = 'DS3';"
+      "UPDATE waybill.distribution_share SET drive = 'd' WHERE server_name = 'DS4'");
+  ASSERT_THAT(MakeLoop()->RunOnce(), IsOk());
+  EXPECT_THAT(Read().offers.at(0).locations,
+              ElementsAre(model::OfferLocation{"DS1", "/srv/DS1"},
+                          model::OfferLocation{"DS2", "/srv/SMS_PKGC/CEN00001/a \u20ac",
+                                               "http://DS2:8080/c/SMS_PKGC/CEN00001/a%20%E2%82%AC"},
+                          model::OfferLocation{"DS3", "/srv/DS3"},    // The share was moved.
+                          model::OfferLocation{"DS4", "/srv/DS4"}));  // Another drive's.
+}
+
 TEST_F(DefinitionLoopTest, WritesOnlyWhatChangedAndInBatches) {
   for (int i = 2; i <= 6; ++i) {
     AddTargetOf(absl::StrCat("NYC0000", i), i % 2 == 0 ? "SALES" : "LABS");

@@ -11,12 +11,16 @@
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
+#include "absl/strings/str_cat.h"
+#include "absl/strings/string_view.h"
+#include "absl/strings/strip.h"
 #include "absl/time/time.h"
 
 #include "common/jobdb/database.h"
 #include "common/jobdb/database_query.h"
 #include "common/jobdb/parameters.h"
 #include "common/model/definition_file.h"
+#include "common/model/share_url.h"
 #include "common/status/status_macros.h"
 
 #include "despooler_sql.h"
@@ -32,6 +36,33 @@ constexpr auto kToDefinition = [](const pqxx::row& row) {
 };
 
 constexpr auto kToText = [](const pqxx::row& row) { return row[0].as<std::string>(); };
+
+// How a web server shows `directory`, given the share that it is on; empty if none does. A share
+// that was moved since shows it no more.
+std::string UrlOf(absl::string_view directory, const std::string& share_directory,
+                  const std::string& share_url) {
+  if (share_url.empty() || !absl::ConsumePrefix(&directory, absl::StrCat(share_directory, "/"))) {
+    return "";
+  }
+  std::string url = model::UrlBeneath(share_url, directory);
+  const bool good = model::CheckUrl("url", url, model::kLocationUrlBytesMax).ok();
+  return good ? url : "";
+}
+
+std::vector<model::OfferLocation> ToLocations(const pqxx::row& row) {
+  const std::vector<std::string> servers = jobdb::ReadTextArray(row["server_names"]);
+  const std::vector<std::string> directories = jobdb::ReadTextArray(row["directories"]);
+  const std::vector<std::string> share_directories = jobdb::ReadTextArray(row["share_directories"]);
+  const std::vector<std::string> share_urls = jobdb::ReadTextArray(row["share_urls"]);
+  std::vector<model::OfferLocation> locations;
+  for (std::size_t i = 0; i < servers.size(); ++i) {
+    locations.push_back(
+        {.server_name = servers[i],
+         .directory = directories.at(i),
+         .url = UrlOf(directories.at(i), share_directories.at(i), share_urls.at(i))});
+  }
+  return locations;
+}
 
 model::Offer ToOffer(const pqxx::row& row) {
   model::Offer offer;
@@ -50,11 +81,7 @@ model::Offer ToOffer(const pqxx::row& row) {
   offer.offer_after = jobdb::ReadTime(row["offer_after"]);
   offer.mandatory_after = jobdb::ReadOptionalTime(row["mandatory_after"]);
   offer.expires_after = jobdb::ReadOptionalTime(row["expires_after"]);
-  const std::vector<std::string> servers = jobdb::ReadTextArray(row["server_names"]);
-  const std::vector<std::string> directories = jobdb::ReadTextArray(row["directories"]);
-  for (std::size_t i = 0; i < servers.size() && i < directories.size(); ++i) {
-    offer.locations.push_back({.server_name = servers[i], .directory = directories[i]});
-  }
+  offer.locations = ToLocations(row);
   return offer;
 }
 

@@ -17,9 +17,9 @@
 #include "absl/strings/str_join.h"
 #include "absl/strings/string_view.h"
 
+#include "common/content/byte_stream.h"
 #include "common/content/digest.h"
 #include "common/content/extract.h"
-#include "common/content/limits.h"
 #include "common/content/manifest.h"
 #include "common/logging/log.h"
 #include "common/model/definition_file.h"
@@ -27,6 +27,9 @@
 #include "common/thread/mutex.h"
 #include "common/tree/directory.h"
 #include "common/tree/file.h"
+#include "services/pcm/directory_source.h"
+#include "services/pcm/http_source.h"
+#include "services/pcm/package_source.h"
 #include "services/pcm/tree_fetch.h"
 
 namespace waybill::pcm {
@@ -49,6 +52,33 @@ struct PackageCache::Names {
   const std::string manifest;
   const std::string unchecked_manifest;
   const std::string partial;
+};
+
+/// One way to a copy.
+struct PackageCache::Way {
+  const model::OfferLocation& location;
+  bool over_http = false;
+
+  /// Each location's, the better one first.
+  static std::vector<Way> Of(const std::vector<model::OfferLocation>& locations) {
+    std::vector<Way> ways;
+    for (const model::OfferLocation& location : locations) {
+      if (!location.url.empty()) ways.push_back({.location = location, .over_http = true});
+      ways.push_back({.location = location});
+    }
+    return ways;
+  }
+
+  absl::StatusOr<std::unique_ptr<PackageSource>> Open(
+      const HttpOptions& options, const std::function<bool()>& cancelled) const {
+    return over_http ? OpenHttpSource(location.url, options, cancelled)
+                     : OpenDirectorySource(location.directory);
+  }
+
+  /// For people: "DS1 over HTTP" or "DS1".
+  std::string Name() const {
+    return absl::StrCat(location.server_name, over_http ? " over HTTP" : "");
+  }
 };
 
 std::vector<model::OfferLocation> OrderLocations(std::vector<model::OfferLocation> locations,
@@ -99,16 +129,17 @@ absl::StatusOr<PackageCache::Package> PackageCache::Get(
   }
   WAYBILL_RETURN_IF_ERROR(directory_.RemoveTree(names.tree));
   std::vector<std::string> reasons;
-  for (const model::OfferLocation& location : locations) {
-    absl::StatusOr<tree::Directory> fetched = FetchFrom(names, location, cancelled);
+  for (const Way& way : Way::Of(locations)) {
+    absl::StatusOr<tree::Directory> fetched = FetchFrom(names, way, cancelled);
     if (fetched.ok()) {
-      return Package{.root = *std::move(fetched), .server_name = location.server_name};
+      return Package{.root = *std::move(fetched), .server_name = way.location.server_name};
     }
     if (absl::IsCancelled(fetched.status())) return fetched.status();
-    log::Warning("cannot fetch a package from a server", {{"server_name", location.server_name},
+    log::Warning("cannot fetch a package from a server", {{"server_name", way.location.server_name},
+                                                          {"over_http", way.over_http},
                                                           {"version", offer.version},
                                                           {"error", fetched.status()}});
-    reasons.push_back(absl::StrCat(location.server_name, ": ", fetched.status().message()));
+    reasons.push_back(absl::StrCat(way.Name(), ": ", fetched.status().message()));
   }
   return absl::UnavailableError(absl::StrJoin(reasons, "; "));
 }
@@ -136,47 +167,35 @@ absl::StatusOr<content::Manifest> PackageCache::OpenManifest(const Names& names)
   return manifest;
 }
 
-// The manifest stands beside the tree. It is copied first and looked at then, since the share may
-// change under us.
+// It is copied first and looked at then, since the source may change under us.
 absl::StatusOr<content::Manifest> PackageCache::FetchManifest(const Names& names,
-                                                              const std::string& directory) const {
+                                                              PackageSource& source) const {
   absl::StatusOr<content::Manifest> known = OpenManifest(names);
   if (known.ok()) return known;
-  const std::size_t slash = directory.rfind('/');
-  WAYBILL_ASSIGN_OR_RETURN(const tree::Directory parent,
-                           tree::Directory::Open(slash == 0 ? "/" : directory.substr(0, slash)));
-  WAYBILL_ASSIGN_OR_RETURN(const tree::File source,
-                           parent.OpenFile(absl::StrCat(directory.substr(slash + 1), ".manifest")));
-  WAYBILL_ASSIGN_OR_RETURN(const std::int64_t bytes, source.Size());
-  if (bytes > static_cast<std::int64_t>(content::kManifestBytesMax)) {
-    return absl::DataLossError("the manifest is longer than any may be");
-  }
   WAYBILL_ASSIGN_OR_RETURN(tree::File copy, directory_.OpenOrCreate(names.unchecked_manifest));
   WAYBILL_RETURN_IF_ERROR(copy.Truncate(0));
-  WAYBILL_RETURN_IF_ERROR(copy.CopyFrom(source, 0, bytes).status());
+  content::FileSink sink(copy);
+  WAYBILL_RETURN_IF_ERROR(source.ReadManifest(sink));
   WAYBILL_RETURN_IF_ERROR(directory_.Rename(names.unchecked_manifest, directory_, names.manifest));
   return OpenManifest(names);
 }
 
-absl::StatusOr<tree::Directory> PackageCache::FetchFrom(const Names& names,
-                                                        const model::OfferLocation& location,
+absl::StatusOr<tree::Directory> PackageCache::FetchFrom(const Names& names, const Way& way,
                                                         const std::function<bool()>& cancelled) {
-  if (location.directory.empty() || location.directory.front() != '/') {
-    return absl::InvalidArgumentError("its directory is not an absolute path");
-  }
-  WAYBILL_ASSIGN_OR_RETURN(const tree::Directory source, tree::Directory::Open(location.directory));
-  WAYBILL_ASSIGN_OR_RETURN(const content::Manifest manifest,
-                           FetchManifest(names, location.directory));
+  WAYBILL_ASSIGN_OR_RETURN(const std::unique_ptr<PackageSource> source,
+                           way.Open(options_.http, cancelled));
+  WAYBILL_ASSIGN_OR_RETURN(const content::Manifest manifest, FetchManifest(names, *source));
   WAYBILL_ASSIGN_OR_RETURN(const tree::Directory partial,
                            directory_.MakeDirectories(names.partial));
   WAYBILL_ASSIGN_OR_RETURN(const FetchCounts counts,
-                           FetchTree(manifest, source, partial, cancelled));
+                           FetchTree(manifest, *source, partial, cancelled));
   WAYBILL_RETURN_IF_ERROR(directory_.RenameNoReplace(names.partial, directory_, names.tree));
   absl::StatusOr<tree::Directory> root = OpenVerified(names, cancelled);
   if (!root.ok() && !absl::IsCancelled(root.status())) {
     WAYBILL_RETURN_IF_ERROR(directory_.RemoveTree(names.tree));
   }
-  log::Info("fetched a package", {{"server_name", location.server_name},
+  log::Info("fetched a package", {{"server_name", way.location.server_name},
+                                  {"over_http", way.over_http},
                                   {"version", names.version},
                                   {"fetched_bytes", counts.fetched_bytes},
                                   {"kept_bytes", counts.kept_bytes}});

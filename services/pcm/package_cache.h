@@ -17,6 +17,8 @@
 #include "common/model/definition_file.h"
 #include "common/thread/mutex.h"
 #include "common/tree/directory.h"
+#include "services/pcm/http_source.h"
+#include "services/pcm/package_source.h"
 
 namespace waybill::pcm {
 
@@ -41,6 +43,7 @@ class PackageCache {
     /// A version that this process verified is not verified again. For simulated workstations,
     /// which share a cache; commands that change their package then disturb each other.
     bool trusts_verified = false;
+    HttpOptions http = {};
   };
 
   PackageCache(tree::Directory directory, const Options& options)
@@ -52,8 +55,9 @@ class PackageCache {
   };
 
   /// The package of `offer`, every byte of it as its manifest says, fetched from the first of
-  /// `locations` that can give it. UNAVAILABLE, with what each of them said, if none can: what was
-  /// fetched is kept for the next try. CANCELLED.
+  /// `locations` that can give it: of each over HTTP, if it has a URL, and then from the directory.
+  /// UNAVAILABLE, with what each of them said, if none can: what was fetched is kept for the next
+  /// try. CANCELLED.
   absl::StatusOr<Package> Get(const model::Offer& offer,
                               const std::vector<model::OfferLocation>& locations,
                               const std::function<bool()>& cancelled);
@@ -63,17 +67,16 @@ class PackageCache {
 
  private:
   struct Names;
+  struct Way;
 
   std::shared_ptr<Mutex> MutexOf(const std::string& name);
   bool IsTrusted(const std::string& name);
   void Trust(const std::string& name);
   absl::StatusOr<content::Manifest> OpenManifest(const Names& names) const;
-  absl::StatusOr<content::Manifest> FetchManifest(const Names& names,
-                                                  const std::string& directory) const;
+  absl::StatusOr<content::Manifest> FetchManifest(const Names& names, PackageSource& source) const;
   absl::StatusOr<tree::Directory> OpenVerified(const Names& names,
                                                const std::function<bool()>& cancelled);
-  absl::StatusOr<tree::Directory> FetchFrom(const Names& names,
-                                            const model::OfferLocation& location,
+  absl::StatusOr<tree::Directory> FetchFrom(const Names& names, const Way& way,
                                             const std::function<bool()>& cancelled);
 
   const tree::Directory directory_;

@@ -17,6 +17,8 @@
 #include "common/status/status_matchers.h"
 #include "common/tree/directory.h"
 #include "common/tree/test_directory.h"
+#include "services/pcm/directory_source.h"
+#include "services/pcm/package_source.h"
 #include "services/pcm/test_share.h"
 #include "services/pcm/tree_fetch.h"
 
@@ -189,14 +191,14 @@ TEST_F(PackageCacheTest, RefusesAVersionThatIsNoDigest) {
 
 TEST_F(PackageCacheTest, AFetchThatGoesOnMovesOnlyWhatIsLacking) {
   const model::OfferLocation location = share_.Publish("DS1");
-  const tree::Directory source = tree::Directory::Open(location.directory).value();
+  const std::unique_ptr<PackageSource> source = OpenDirectorySource(location.directory).value();
   const tree::Directory target = directory_.Open().MakeDirectories("target").value();
   const auto never = [] { return false; };
-  const FetchCounts first = FetchTree(share_.manifest(), source, target, never).value();
+  const FetchCounts first = FetchTree(share_.manifest(), *source, target, never).value();
   EXPECT_EQ(first.kept_bytes, 0U);
   tree::File file = target.OpenReadWrite("data/big").value();
   ASSERT_THAT(file.WriteFull(file.Size().value() - 1, "x"), IsOk());
-  const FetchCounts second = FetchTree(share_.manifest(), source, target, never).value();
+  const FetchCounts second = FetchTree(share_.manifest(), *source, target, never).value();
   EXPECT_EQ(first.fetched_bytes, second.kept_bytes + second.fetched_bytes);
   EXPECT_GT(second.fetched_bytes, 0U);
   EXPECT_LE(second.fetched_bytes, 512U << 10) << "one chunk";

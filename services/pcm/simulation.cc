@@ -57,7 +57,8 @@ absl::StatusOr<std::unique_ptr<Simulation>> Simulation::Open(const Config& confi
   }
   WAYBILL_ASSIGN_OR_RETURN(tree::Directory cache, tree::Directory::Create(config.cache_directory));
   std::unique_ptr<Simulation> simulation(
-      new Simulation(config, {.trusts_verified = true}, std::move(cache), std::move(random)));
+      new Simulation(config, {.trusts_verified = true, .http = {.ca_file = config.tls.ca_file}},
+                     std::move(cache), std::move(random)));
   for (std::size_t i = 0; i < count; ++i) {
     WAYBILL_RETURN_IF_ERROR(simulation->Add(config, identities[i]));
   }

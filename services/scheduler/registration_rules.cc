@@ -23,6 +23,7 @@
 #include "common/model/ids.h"
 #include "common/model/order_rules.h"
 #include "common/model/proto_time.h"
+#include "common/model/share_url.h"
 #include "common/status/status_macros.h"
 #include "common/tree/path.h"
 
@@ -55,7 +56,10 @@ absl::Status CheckShare(absl::string_view field, const site::v1::Share& share) {
       !absl::ascii_islower(static_cast<unsigned char>(share.drive().front()))) {
     return Invalid(absl::StrCat(field, ".drive"), "expected one letter a-z");
   }
-  return CheckAbsolutePath(absl::StrCat(field, ".directory"), share.directory());
+  WAYBILL_RETURN_IF_ERROR(CheckAbsolutePath(absl::StrCat(field, ".directory"), share.directory()));
+  return share.url().empty()
+             ? absl::OkStatus()
+             : model::CheckUrl(absl::StrCat(field, ".url"), share.url(), model::kShareUrlBytesMax);
 }
 
 absl::Status CheckServerMember(absl::string_view field, absl::string_view member) {

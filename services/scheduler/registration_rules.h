@@ -67,7 +67,7 @@ absl::Status CheckPutSite(const Self& self, const std::optional<site::v1::Site>&
 
 absl::Status CheckAddress(const site::v1::Address& address);
 
-/// Also: the shares have different drives, and directories that do not overlap.
+/// Also: the shares have different drives, directories that do not overlap, and URLs or none.
 absl::Status CheckDistributionServer(const site::v1::DistributionServer& server);
 
 absl::Status CheckLogonServer(const site::v1::LogonServer& server);

@@ -180,6 +180,15 @@ TEST(DistributionServerTest, HasSharesOfDifferentDrivesAndDirectories) {
   }
   EXPECT_THAT(CheckDistributionServer(Server({{"c", "../a"}})),
               Refuses(StatusCode::kInvalidArgument, "shares[0].directory"));
+  site::v1::DistributionServer served = Server({{"c", "/a"}, {"d", "/b"}});
+  served.mutable_shares(1)->set_url("http://ds1.nyc:8080");
+  EXPECT_THAT(CheckDistributionServer(served), IsOk());
+  for (const char* url : {"ds1.nyc:8080", "ftp://ds1", "http://me:secret@ds1", "http://ds1/?x"}) {
+    served.mutable_shares(1)->set_url(url);
+    EXPECT_THAT(CheckDistributionServer(served),
+                Refuses(StatusCode::kInvalidArgument, "server.shares[1].url"))
+        << url;
+  }
   site::v1::DistributionServer nameless = Server({{"c", "/a"}});
   nameless.set_server_name("../x");
   EXPECT_THAT(CheckDistributionServer(nameless),

@@ -135,6 +135,7 @@ absl::StatusOr<site::v1::PutDistributionServerResponse> SiteService::HandlePutDi
   }
   WAYBILL_RETURN_IF_ERROR(deps_.sites.PutDistributionServer(server));
   deps_.notify(model::kOutboxChannel);
+  deps_.notify(model::kDefinitionChannel);
   server.set_site_code(deps_.site_code);
   site::v1::PutDistributionServerResponse response;
   *response.mutable_server() = std::move(server);

@@ -163,6 +163,7 @@ TEST_F(SiteServiceTest, ADistributionServerIsPutReadAndListed) {
   const auto put = Put(MakeServer("DS1", {{"c", "/srv/c"}}));
   ASSERT_THAT(put, IsOk());
   EXPECT_EQ(put->server().site_code(), "BOS");
+  EXPECT_THAT(woken, ElementsAre("waybill_outbox", "waybill_definition"));
   site::v1::GetDistributionServerRequest get;
   get.set_server_name("DS1");
   EXPECT_EQ(service.HandleGetDistributionServer(get, call)->server().shares(0).directory(),

@@ -120,6 +120,7 @@ std::vector<site::v1::DistributionServer> ReadServers(pqxx::transaction_base& wo
       site::v1::Share& share = *servers.back().add_shares();
       share.set_drive(Text(row["drive"]));
       share.set_directory(Text(row["directory"]));
+      share.set_url(Text(row["url"]));
     }
     return 0;
   };
@@ -207,9 +208,11 @@ absl::StatusOr<std::vector<site::v1::Address>> SiteStore::ListAddresses() {
 absl::Status SiteStore::PutDistributionServer(const site::v1::DistributionServer& server) {
   std::vector<std::string> drives;
   std::vector<std::string> directories;
+  std::vector<std::string> urls;
   for (const site::v1::Share& share : server.shares()) {
     drives.push_back(share.drive());
     directories.push_back(share.directory());
+    urls.push_back(share.url());
   }
   const std::string& name = server.server_name();
   return database_.RunRetrying(sql::kPutShares, [&](pqxx::transaction_base& work) -> absl::Status {
@@ -221,9 +224,10 @@ absl::Status SiteStore::PutDistributionServer(const site::v1::DistributionServer
     for (const std::string& directory : directories) {
       WAYBILL_RETURN_IF_ERROR(CheckNoOverlap("server.shares.directory", directory, used));
     }
+    jobdb::Execute(work, sql::kBumpShareOffers, self.site_code, name, drives, directories, urls);
     jobdb::Execute(work, sql::kCreateDistributionServer, self.site_code, name);
     jobdb::Execute(work, sql::kDeleteOtherShares, self.site_code, name, drives);
-    jobdb::Execute(work, sql::kPutShares, self.site_code, name, drives, directories);
+    jobdb::Execute(work, sql::kPutShares, self.site_code, name, drives, directories, urls);
     return absl::OkStatus();
   });
 }

@@ -56,7 +56,8 @@ class SiteStore {
   absl::StatusOr<site::v1::Address> GetAddress(const std::string& site_code);
   absl::StatusOr<std::vector<site::v1::Address>> ListAddresses();
 
-  /// FAILED_PRECONDITION: another site's server, or a directory that is in use.
+  /// Asks for new definition files where offers say a URL that changes. FAILED_PRECONDITION:
+  /// another site's server, or a directory that is in use.
   absl::Status PutDistributionServer(const site::v1::DistributionServer& server);
   /// NOT_FOUND. An empty `site_code` is this site.
   absl::StatusOr<site::v1::DistributionServer> GetDistributionServer(

@@ -1,12 +1,14 @@
 #include "services/scheduler/site_store.h"
 
 #include <string>
+#include <utility>
 #include <vector>
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
 #include "absl/status/status.h"
+#include "absl/strings/str_cat.h"
 
 #include "common/status/status_matchers.h"
 #include "services/scheduler/registry_fixture_test.h"
@@ -140,6 +142,74 @@ TEST(SiteStoreTest, ADistributionServersSharesAreReplaced) {
   EXPECT_EQ(server->shares(0).drive(), "d");
   EXPECT_EQ(server->shares(0).directory(), "/srv/d2");
   EXPECT_EQ(server->shares(1).drive(), "e");
+}
+
+TEST(SiteStoreTest, AShareKeepsItsUrlUntilItIsPutWithoutIt) {
+  Registry registry;
+  site::v1::DistributionServer server = MakeServer("DS1", {{"c", "/srv/c"}, {"d", "/srv/d"}});
+  server.mutable_shares(0)->set_url("http://ds1:8080");
+  const auto urls = [&registry] {
+    const site::v1::DistributionServer got =
+        registry.sites.GetDistributionServer("", "DS1").value();
+    return std::make_pair(got.shares(0).url(), got.shares(1).url());
+  };
+  ASSERT_THAT(registry.sites.PutDistributionServer(server), IsOk());
+  EXPECT_EQ(urls(), std::make_pair(std::string("http://ds1:8080"), std::string()));
+  server.mutable_shares(0)->set_url("http://ds1:8081");
+  const std::string before = registry.OutboxCount();
+  ASSERT_THAT(registry.sites.PutDistributionServer(server), IsOk());
+  EXPECT_EQ(urls().first, "http://ds1:8081");
+  EXPECT_NE(registry.OutboxCount(), before) << "a change of the URL alone is reported";
+  server.mutable_shares(0)->clear_url();
+  ASSERT_THAT(registry.sites.PutDistributionServer(server), IsOk());
+  EXPECT_EQ(urls().first, "");
+}
+
+TEST(SiteStoreTest, AChangedUrlAsksForTheDefinitionFilesThatSayIt) {
+  Registry registry;
+  const std::string version(64, 'a');
+  registry.db.Execute(absl::StrCat(
+      "INSERT INTO waybill.package (package_id, name) VALUES ('CEN00001', 'office');"
+      "INSERT INTO waybill.location (site_code, server_name, package_id, version, drive, directory,"
+      " plain_bytes) VALUES ('BOS', 'DS1', 'CEN00001', '\\x",
+      version, "', 'c', '/srv/c/v', 1)"));
+  for (const auto& [job_id, digits] :
+       {std::make_pair("CEN00001", version), std::make_pair("CEN00002", std::string(64, 'b'))}) {
+    registry.db.Execute(absl::StrCat(
+        "INSERT INTO waybill.job (job_id, origin_site_code, type, package_id, version, priority, "
+        "target_kind, start_after, deadline, send_phase, command_name, arguments, offer_after, "
+        "state) VALUES ('",
+        job_id, "', 'CEN', 1, 'CEN00001', '\\x", digits,
+        "', 2, 1, now(), now() + interval '7 days', 1, 'install', '{setup}', now(), 2)"));
+  }
+  // Offered, ended, of another version, and of another site.
+  registry.db.Execute(
+      "INSERT INTO waybill.job_target (job_id, sms_id, site_code, state) VALUES "
+      "('CEN00001', 'BOS00001', 'BOS', 2), ('CEN00001', 'BOS00002', 'BOS', 5), "
+      "('CEN00002', 'BOS00003', 'BOS', 2), ('CEN00001', 'LAB00001', 'LAB', 2);"
+      "INSERT INTO waybill.pcm_definition (sms_id, domain) SELECT sms_id, 'SALES' FROM "
+      "waybill.job_target");
+  const auto bumped = [&registry] {
+    return registry.Text(
+        "SELECT coalesce(string_agg(sms_id || '=' || offer_version, ' ' ORDER BY sms_id), '') FROM "
+        "waybill.pcm_definition WHERE offer_version > 1");
+  };
+  const auto put = [&registry](const std::string& drive, const std::string& url) {
+    site::v1::DistributionServer server = MakeServer("DS1", {{drive.c_str(), "/srv/c"}});
+    server.mutable_shares(0)->set_url(url);
+    EXPECT_THAT(registry.sites.PutDistributionServer(server), IsOk());
+  };
+  put("c", "");
+  put("c", "");
+  EXPECT_EQ(bumped(), "");
+  put("c", "http://ds1");
+  EXPECT_EQ(bumped(), "BOS00001=2");
+  put("c", "http://ds1");
+  EXPECT_EQ(bumped(), "BOS00001=2") << "a repeat changes nothing";
+  put("c", "http://ds1:81");
+  EXPECT_EQ(bumped(), "BOS00001=3");
+  put("d", "");
+  EXPECT_EQ(bumped(), "BOS00001=4") << "the share is gone, and its URL with it";
 }
 
 TEST(SiteStoreTest, TwoServersOrAServerAndASourceCannotShareADirectory) {

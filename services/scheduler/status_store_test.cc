@@ -72,16 +72,16 @@ TEST_F(StatusStoreTest, BringsUpRegistrations) {
   AtChild(
       "INSERT INTO waybill.site VALUES ('ATT', 'LAB', 'Attic');"
       "INSERT INTO waybill.distribution_server VALUES ('BOS', 'DS1');"
-      "INSERT INTO waybill.distribution_share VALUES ('BOS', 'DS1', 'c', '/c'), ('BOS', 'DS1', "
-      "'d', '/d');"
+      "INSERT INTO waybill.distribution_share VALUES ('BOS', 'DS1', 'c', '/c', ''), ('BOS', 'DS1', "
+      "'d', '/d', 'http://ds1');"
       "INSERT INTO waybill.workstation (sms_id, site_code, host_name, domain, properties) "
       "VALUES ('BOS00001', 'BOS', 'w1', 'SALES', '{\"room\": \"4b\"}')");
   Ship();
   EXPECT_EQ(AtParent("SELECT name || parent_site_code FROM waybill.site WHERE site_code = 'ATT'"),
             "AtticLAB");
-  EXPECT_EQ(AtParent("SELECT string_agg(drive || directory, ' ' ORDER BY drive) FROM "
+  EXPECT_EQ(AtParent("SELECT string_agg(drive || directory || url, ' ' ORDER BY drive) FROM "
                      "waybill.distribution_share"),
-            "c/c d/d");
+            "c/c d/dhttp://ds1");
   EXPECT_EQ(AtParent("SELECT host_name || (properties ->> 'room') FROM waybill.workstation"),
             "w14b");
   AtChild(
@@ -89,6 +89,12 @@ TEST_F(StatusStoreTest, BringsUpRegistrations) {
       "UPDATE waybill.workstation SET host_name = 'w2'");
   Ship();
   EXPECT_EQ(AtParent("SELECT string_agg(drive, ' ') FROM waybill.distribution_share"), "d");
+  AtChild("UPDATE waybill.distribution_share SET url = 'http://ds1:81'");
+  Ship();
+  EXPECT_EQ(AtParent("SELECT url FROM waybill.distribution_share"), "http://ds1:81");
+  AtChild("UPDATE waybill.distribution_share SET url = ''");
+  Ship();
+  EXPECT_EQ(AtParent("SELECT directory || url FROM waybill.distribution_share"), "/d");
   EXPECT_EQ(AtParent("SELECT host_name FROM waybill.workstation"), "w2");
   EXPECT_EQ(bos_.db.QueryText("SELECT count(*) FROM waybill.outbox"), "0");
 }

@@ -82,9 +82,11 @@ class Site {
 
   void PutChild(absl::string_view site_code);
   void PutAddress(absl::string_view site_code, const std::string& endpoint);
-  /// One share for each drive letter, in directories of its own.
+  /// One share for each drive letter, in directories of its own; with URLs, by drive, of web
+  /// servers that show them.
   void AddDistributionServer(const std::string& name,
-                             const std::vector<std::string>& drives = {"c"});
+                             const std::vector<std::string>& drives = {"c"},
+                             const std::map<std::string, std::string>& urls = {});
   void AddLogonServer(const std::string& name);
   /// Named PC1, PC2 and so on in each domain, with certificates. Returns their SMS IDs.
   std::vector<std::string> AddWorkstations(int count, const std::string& domain);

@@ -1,6 +1,7 @@
 // The verbs of a Site that are calls of its administrator.
 
 #include <filesystem>
+#include <map>
 #include <string>
 #include <vector>
 
@@ -43,13 +44,15 @@ void Site::PutAddress(absl::string_view site_code, const std::string& endpoint) 
   });
 }
 
-void Site::AddDistributionServer(const std::string& name, const std::vector<std::string>& drives) {
+void Site::AddDistributionServer(const std::string& name, const std::vector<std::string>& drives,
+                                 const std::map<std::string, std::string>& urls) {
   site::v1::PutDistributionServerRequest request;
   request.mutable_server()->set_server_name(name);
   for (const std::string& drive : drives) {
     site::v1::Share& share = *request.mutable_server()->add_shares();
     share.set_drive(drive);
     share.set_directory(MakeShareDirectory(name, drive));
+    if (const auto url = urls.find(drive); url != urls.end()) share.set_url(url->second);
   }
   MustCall<site::v1::PutDistributionServerResponse>(
       "PutDistributionServer", [&](auto* context, auto* response) {

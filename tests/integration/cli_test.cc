@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <fstream>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include <gmock/gmock.h>
@@ -74,8 +75,13 @@ Hierarchy* CliTest::h = nullptr;
 // One story, since each command needs what the ones before it made.
 TEST_F(CliTest, TakesAPackageFromItsSourceToAWorkstationAndAwayAgain) {
   Site& nyc = h->site("NYC");
-  Table("NYC", {"server", "put", "DS1", "--share", "c=" + nyc.MakeShareDirectory("DS1")});
-  EXPECT_THAT(Table("NYC", {"server", "list"}), HasSubstr("DS1"));
+  const std::string share = "c=" + nyc.MakeShareDirectory("DS1");
+  // Nobody serves there: the workstation goes on with the directory.
+  Table("NYC", {"server", "put", "DS1", "--share", share, "--url", "c=http://127.0.0.1:1/ds1"});
+  EXPECT_THAT(Table("NYC", {"server", "list"}),
+              AllOf(HasSubstr("DS1"), HasSubstr("http://127.0.0.1:1/ds1")));
+  EXPECT_EQ(Json("NYC", {"server", "list"})["servers"][0]["shares"][0]["url"],
+            "http://127.0.0.1:1/ds1");
   Table("NYC", {"logon", "put", "LS1", "--directory", nyc.MakeShareDirectory("LS1", "logon")});
   EXPECT_EQ(Json("NYC", {"logon", "list"})["servers"][0]["server_name"], "LS1");
 
@@ -140,6 +146,26 @@ TEST_F(CliTest, SaysByItsExitCodeWhatHappened) {
                   "CEN", "--certs", Certificates::OfThisProgram().directory(), "job", "list"});
   EXPECT_EQ(wrong_site.exit_code, 1);
   EXPECT_THAT(wrong_site.output, HasSubstr("--site"));
+}
+
+TEST_F(CliTest, NamesTheShareOrTheUrlThatCannotBe) {
+  const std::string share = "c=" + h->root().MakeShareDirectory("DS9");
+  const std::pair<std::string, std::string> bad[] = {
+      {"d=http://ds9", "--share of that drive"},
+      {"http://ds9", "DRIVE=URL"},
+      {"c=ftp://ds9", "server.shares[0].url"},
+      {"c=http://ds9/?x", "server.shares[0].url"},
+  };
+  for (const auto& [url, named] : bad) {
+    const Said said = Waybill("CEN", {"server", "put", "DS9", "--share", share, "--url", url});
+    EXPECT_EQ(said.exit_code, 1) << said.output;
+    EXPECT_THAT(said.output, HasSubstr(named));
+  }
+  const Said twice = Waybill("CEN", {"server", "put", "DS9", "--share", share, "--url",
+                                     "c=http://ds9", "--url", "c=http://ds8"});
+  EXPECT_EQ(twice.exit_code, 1) << twice.output;
+  EXPECT_THAT(twice.output, HasSubstr("has a URL already"));
+  EXPECT_THAT(Table("CEN", {"server", "list"}), testing::Not(HasSubstr("DS9")));
 }
 
 TEST_F(CliTest, EndsAWatchWithFourWhenTheJobIsCancelledAndWithThreeWhenItFails) {

@@ -55,10 +55,12 @@ CREATE TABLE waybill.distribution_share (
   server_name text NOT NULL,
   drive       text NOT NULL CHECK (drive ~ '^[a-z]$'),
   directory   text NOT NULL,
+  url         text NOT NULL DEFAULT '',
   PRIMARY KEY (site_code, server_name, drive),
   FOREIGN KEY (site_code, server_name) REFERENCES waybill.distribution_server
 );
-COMMENT ON TABLE waybill.distribution_share IS 'The SMS_PKGx shares of each distribution server: drive letter and directory.';
+COMMENT ON TABLE waybill.distribution_share IS 'The SMS_PKGx shares of each distribution server: drive letter, directory, and URL if a web server shows it.';
+COMMENT ON COLUMN waybill.distribution_share.url IS 'The directory as workstations reach it over HTTP, without a slash at the end; empty: only as a directory.';
 
 CREATE TABLE waybill.logon_server (
   server_name text PRIMARY KEY,

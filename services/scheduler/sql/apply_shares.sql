@@ -6,8 +6,8 @@ WITH newest AS (
          jsonb_to_record(e -> 'distribution_server') AS r (site_code text, server_name text, shares jsonb)
    ORDER BY r.site_code, r.server_name, (e ->> 'sequence')::bigint DESC
 ), share AS (
-  SELECT n.site_code, n.server_name, h.drive, h.directory
-    FROM newest n, jsonb_to_recordset(coalesce(n.shares, '[]')) AS h (drive text, directory text)
+  SELECT n.site_code, n.server_name, h.drive, h.directory, coalesce(h.url, '') AS url
+    FROM newest n, jsonb_to_recordset(coalesce(n.shares, '[]')) AS h (drive text, directory text, url text)
 ), gone AS (
   DELETE FROM waybill.distribution_share d
    USING newest n
@@ -15,7 +15,8 @@ WITH newest AS (
      AND NOT EXISTS (SELECT FROM share s
                       WHERE s.site_code = d.site_code AND s.server_name = d.server_name AND s.drive = d.drive)
 )
-INSERT INTO waybill.distribution_share AS d (site_code, server_name, drive, directory)
-SELECT site_code, server_name, drive, directory FROM share
+INSERT INTO waybill.distribution_share AS d (site_code, server_name, drive, directory, url)
+SELECT site_code, server_name, drive, directory, url FROM share
 ON CONFLICT (site_code, server_name, drive) DO UPDATE
-   SET directory = excluded.directory WHERE d.directory <> excluded.directory
+   SET directory = excluded.directory, url = excluded.url
+ WHERE (d.directory, d.url) <> (excluded.directory, excluded.url)

@@ -11,7 +11,8 @@ SELECT o.sequence, jsonb_strip_nulls(CASE o.kind
                         FROM waybill.site s WHERE s.site_code = o.key[1])
          WHEN 2 THEN (SELECT jsonb_build_object('distribution_server', jsonb_build_object(
                                'site_code', d.site_code, 'server_name', d.server_name,
-                               'shares', (SELECT jsonb_agg(jsonb_build_object('drive', h.drive, 'directory', h.directory)
+                               'shares', (SELECT jsonb_agg(jsonb_build_object('drive', h.drive, 'directory', h.directory,
+                                                                              'url', h.url)
                                                            ORDER BY h.drive)
                                             FROM waybill.distribution_share h
                                            WHERE h.site_code = d.site_code AND h.server_name = d.server_name)))
