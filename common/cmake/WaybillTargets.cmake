@@ -49,7 +49,7 @@ endfunction()
 
 # waybill_cc_test(NAME executor_test LABEL unit DEPS waybill::thread) builds executor_test.cc. One ctest test
 # per binary, so that a private PostgreSQL is started once per file and not once per case. SRCS adds
-# further sources; TIMEOUT is in seconds (60 unless told).
+# further sources; TIMEOUT is in seconds (180 unless told).
 function(waybill_cc_test)
   cmake_parse_arguments(PARSE_ARGV 0 ARG "" "NAME;LABEL;TIMEOUT" "SRCS;DEPS")
   if(NOT BUILD_TESTING)
@@ -59,7 +59,7 @@ function(waybill_cc_test)
     message(FATAL_ERROR "${ARG_NAME}: LABEL must name one test tier")
   endif()
   if(NOT ARG_TIMEOUT)
-    set(ARG_TIMEOUT 60)
+    set(ARG_TIMEOUT 180)
   endif()
   add_executable(${ARG_NAME} ${ARG_NAME}.cc ${ARG_SRCS})
   target_include_directories(${ARG_NAME} PRIVATE ${PROJECT_SOURCE_DIR})

@@ -174,7 +174,7 @@ class SharedOptionsTest : public ::testing::Test {
  protected:
   SharedOptionsTest() {
     AddServiceOptions(parser_, options_);
-    AddJobDatabaseOptions(parser_, uri_);
+    AddJobDatabaseUri(parser_, uri_);
   }
 
   absl::Status ParseWith(const std::vector<std::string>& more) {

@@ -80,17 +80,23 @@ void AddServiceOptions(Parser& parser, ServiceOptions& options) {
                   "how long calls may go on after SIGTERM");
 }
 
-void AddJobDatabaseOptions(Parser& parser, std::string& job_database_uri) {
+void AddJobDatabaseUri(Parser& parser, std::string& uri) {
   const auto file = std::make_shared<std::string>();
-  parser.Text("job-database-uri", job_database_uri, "libpq URI of the site's job database");
+  parser.Text("job-database-uri", uri, "libpq URI of the site's job database");
   parser.Path("job-database-uri-file", *file, "file that holds that URI, if it has a secret");
-  parser.Check([file, &job_database_uri] {
-    if (file->empty() == job_database_uri.empty()) {
+  parser.Check([file, &uri] {
+    if (file->empty() == uri.empty()) {
       return absl::InvalidArgumentError(
           "job-database-uri: give it or job-database-uri-file, and not both");
     }
-    return file->empty() ? absl::OkStatus() : ReadUriFile(*file, job_database_uri);
+    return file->empty() ? absl::OkStatus() : ReadUriFile(*file, uri);
   });
+}
+
+void AddJobDatabaseOptions(Parser& parser, JobDatabaseOptions& options) {
+  AddJobDatabaseUri(parser, options.uri);
+  parser.Duration("database-wait-max", options.wait_max, {absl::Milliseconds(1), absl::Hours(24)},
+                  "how long the job database is waited for at start");
 }
 
 }  // namespace waybill::config

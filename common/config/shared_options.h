@@ -32,7 +32,15 @@ void AddLogOption(Parser& parser, log::Level& level);
 /// Declares --job-database-uri (libpq URI) and --job-database-uri-file (a file that holds it, for
 /// URIs with a secret, which flags and environments would show to others). Exactly one must be
 /// given.
-void AddJobDatabaseOptions(Parser& parser, std::string& job_database_uri);
+void AddJobDatabaseUri(Parser& parser, std::string& uri);
+
+/// The site's job database, for a service.
+struct JobDatabaseOptions {
+  std::string uri;                             ///< See AddJobDatabaseUri.
+  absl::Duration wait_max = absl::Minutes(1);  ///< --database-wait-max: for it, at start.
+};
+
+void AddJobDatabaseOptions(Parser& parser, JobDatabaseOptions& options);
 
 }  // namespace waybill::config
 

@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <cstddef>
-#include <cstring>
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
@@ -20,7 +19,7 @@ constexpr size_t kBufferBytes = 64 << 10;
 
 absl::StatusOr<size_t> StringSource::Read(absl::Span<char> buffer) {
   const size_t bytes = std::min(buffer.size(), rest_.size());
-  std::memcpy(buffer.data(), rest_.data(), bytes);
+  std::copy_n(rest_.data(), bytes, buffer.data());
   rest_.remove_prefix(bytes);
   return bytes;
 }

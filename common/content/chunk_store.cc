@@ -97,8 +97,9 @@ absl::Status ChunkStore::Refresh() {
   {
     const MutexLock lock(mutex_);
     sealed_.KeepOnly(uuids);
-    std::copy_if(uuids.begin(), uuids.end(), std::back_inserter(unknown),
-                 [this](const std::string& uuid) { return !sealed_.Contains(uuid); });
+    for (const std::string& uuid : uuids) {
+      if (!sealed_.Contains(uuid)) unknown.push_back(uuid);
+    }
   }
   for (const std::string& uuid : unknown) {
     const absl::Status added = LoadSealed(uuid);

@@ -276,7 +276,7 @@ TEST_F(ContentTreeTest, ExtractingWithALackingChunkNamesTheFile) {
   WriteSource("dir-less", RandomBytes(100'000, 9));
   const absl::StatusOr<ImportResult> imported = Import();
   ASSERT_THAT(imported, IsOk());
-  ASSERT_THAT(store->Collect([](const Digest&) { return false; }), IsOk());
+  ASSERT_THAT(store->Collect([](const Digest&) { return false; }, [] { return false; }), IsOk());
   const auto extracted = ExtractTree(GetManifest(*imported), *store, output);
   EXPECT_THAT(extracted, StatusIs(absl::StatusCode::kNotFound));
   EXPECT_THAT(std::string(extracted.status().message()), HasSubstr("file \"dir-less\": chunk"));

@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <cstdint>
-#include <cstring>
 #include <string>
 
 #include "absl/status/status.h"
@@ -42,10 +41,8 @@ absl::StatusOr<bool> TakeBool(FieldReader& fields) {
 }
 
 Digest TakeDigest(FieldReader& fields) {
-  const absl::string_view bytes = fields.Take(Digest::kBytes);
-  Digest digest;
-  std::memcpy(digest.mutable_data(), bytes.data(), bytes.size());
-  return digest;
+  // Too few bytes are the reader's failure, which DecodeTotals and the record's length report.
+  return Digest::FromBytes(fields.Take(Digest::kBytes)).value_or(Digest());
 }
 
 bool IsPrintable(absl::string_view text) {

@@ -29,6 +29,8 @@ inline constexpr char kImportWaits[] = "IMPORT_WAITS";
 /// A remove job waits for a transfer that relies on the version.
 inline constexpr char kVersionOnItsWay[] = "VERSION_ON_ITS_WAY";
 inline constexpr char kServerFailed[] = "SERVER_FAILED";
+/// For a workstation whose own row has no word.
+inline constexpr char kRunFailed[] = "RUN_FAILED";
 
 // Why a workstation has no leave to run.
 inline constexpr char kExpired[] = "EXPIRED";

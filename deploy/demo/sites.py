@@ -10,6 +10,8 @@ import subprocess
 import sys
 import time
 
+from shell import Failure, run
+
 # Site -> parent, distribution servers, workstations as (SMS ID, domain).
 SITES = {
     "CEN": (None, ["DS1"], [("CEN00001", "SALES")]),
@@ -21,18 +23,17 @@ START_SECONDS_MAX = 30
 PR_SET_PDEATHSIG = 1
 
 
-class Failure(Exception):
-    """Something did not start, or a call failed."""
-
-
 def die_with_parent():
     ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
     os.setpgrp()  # Ctrl-C is for the demonstration, which ends its processes in order.
 
 
 class Hierarchy:
-    def __init__(self, directory, binaries, top):
+    """Sites in `layout`, a dictionary like SITES, with everything of theirs below `directory`."""
+
+    def __init__(self, directory, binaries, top, layout=None):
         self.directory, self.binaries, self.top = directory, binaries, top
+        self.layout = layout or SITES
         self.certificates = directory / "certs"
         self.processes = {}  # (site, program or SMS ID) -> Popen
         self.ports = {}      # (site, service) -> {"admin": ..., "sites": ...}
@@ -43,22 +44,22 @@ class Hierarchy:
     def start(self):
         self._make_certificates()
         self._start_database()
-        for site, (parent, _, _) in SITES.items():
+        for site, (parent, _, _) in self.layout.items():
             self._start_site(site, parent)
-        for site in SITES:
+        for site in self.layout:
             self._register(site)
         self._await_registrations()
-        for site, (_, _, workstations) in SITES.items():
+        for site, (_, _, workstations) in self.layout.items():
             for sms_id, _ in workstations:
                 self._start_workstation(site, sms_id)
 
     def _make_certificates(self):
         words = ["--admin", "admin"]
-        for site, (_, _, workstations) in SITES.items():
+        for site, (_, _, workstations) in self.layout.items():
             words += ["--site", site]
             for sms_id, _ in workstations:
                 words += ["--workstation", site, sms_id]
-        self._run(self.top / "deploy/certs/make_certs.sh", self.certificates, *words)
+        run(self.top / "deploy/certs/make_certs.sh", self.certificates, *words)
 
     def _start_database(self):
         script = self.top / "common/jobdb/private_server.sh"
@@ -67,18 +68,18 @@ class Hierarchy:
         self.guard = subprocess.Popen(
             ["sh", "-c", 'cat >/dev/null; exec "$0" abort "$1" >/dev/null 2>&1', script, where],
             stdin=subprocess.PIPE, start_new_session=True)
-        names = [site.lower() for site in SITES]
-        self._run(script, "start", where, "--durable", "--connections", "300", *names)
-        self.databases = {site: self._run(script, "uri", where, site.lower()).strip() for site in SITES}
+        names = [site.lower() for site in self.layout]
+        run(script, "start", where, "--durable", "--connections", "300", *names)
+        self.databases = {site: run(script, "uri", where, site.lower()).strip() for site in self.layout}
 
     def _start_site(self, site, parent):
         home = self.directory / site
         for name in ("store", "site", "drive_c", "logon"):
             (home / name).mkdir(parents=True)
-        for server in SITES[site][1]:
+        for server in self.layout[site][1]:
             (home / server).mkdir()
         store = ["--store-directory", home / "store"]
-        self._run(self.binaries / "waybill-scheduler", "migrate", "--job-database-uri", self.databases[site])
+        run(self.binaries / "waybill-scheduler", "migrate", "--job-database-uri", self.databases[site])
         above = []
         if parent:
             self.waybill("site", "put", site, site=parent)
@@ -128,12 +129,12 @@ class Hierarchy:
     def _register(self, site):
         home = self.directory / site
         self.waybill("site", "address", site, self._despooler(site), site=site)
-        for child in [s for s, (parent, _, _) in SITES.items() if parent == site]:
+        for child in [s for s, (parent, _, _) in self.layout.items() if parent == site]:
             self.waybill("site", "address", child, self._despooler(child), site=site)
-        for server in SITES[site][1]:
+        for server in self.layout[site][1]:
             self.waybill("server", "put", server, "--share", f"c={home / server}", site=site)
         self.waybill("logon", "put", "LS1", "--directory", str(home / "logon"), site=site)
-        rows = [f"{sms_id},{sms_id.lower()},{domain},linux" for sms_id, domain in SITES[site][2]]
+        rows = [f"{sms_id},{sms_id.lower()},{domain},linux" for sms_id, domain in self.layout[site][2]]
         listing = home / "workstations.csv"
         listing.write_text("\n".join(["sms_id,host_name,domain,operating_system", *rows, ""]))
         self.waybill("workstation", "import", str(listing), site=site)
@@ -143,7 +144,7 @@ class Hierarchy:
 
     def _await_registrations(self):
         """Registrations come up by status; the central site can resolve targets once it has all of them."""
-        wanted = sum(len(workstations) for _, _, workstations in SITES.values())
+        wanted = sum(len(workstations) for _, _, workstations in self.layout.values())
         end = time.monotonic() + START_SECONDS_MAX
         while True:
             tree = json.loads(self.waybill("-o", "json", "site", "tree"))["sites"]
@@ -162,7 +163,7 @@ class Hierarchy:
 
     def waybill(self, *words, site="CEN"):
         """Runs the command line and returns what it printed."""
-        return self._run(self.binaries / "waybill", *words, env={**os.environ, **self.environment(site)})
+        return run(self.binaries / "waybill", *words, env={**os.environ, **self.environment(site)})
 
     def show(self, *words, site="CEN"):
         """Runs the command line on the screen and returns its exit code."""
@@ -175,7 +176,7 @@ class Hierarchy:
 
     def shares(self):
         return [(site, server, self.directory / site / server)
-                for site, (_, servers, _) in SITES.items() for server in servers]
+                for site, (_, servers, _) in self.layout.items() for server in servers]
 
     def memory(self):
         """(program, how many run, largest resident bytes), of what runs now."""
@@ -228,11 +229,3 @@ class Hierarchy:
     def _last_lines(self, site, name, count=8):
         log = self.directory / site / f"{name}.log"
         return "\n".join(log.read_text(errors="replace").splitlines()[-count:])
-
-    @staticmethod
-    def _run(*command, env=None):
-        done = subprocess.run([str(word) for word in command], stdout=subprocess.PIPE, stderr=subprocess.PIPE,
-                              text=True, check=False, env=env)
-        if done.returncode != 0:
-            raise Failure(f"{' '.join(map(str, command[:4]))} ...: {done.stderr.strip()}")
-        return done.stdout

@@ -76,7 +76,7 @@ void DeclareDistributing(config::Parser& parser, Config& config) {
 
 void DeclareConfig(config::Parser& parser, Config& config) {
   config::AddServiceOptions(parser, config.service);
-  config::AddJobDatabaseOptions(parser, config.job_database_uri);
+  config::AddJobDatabaseOptions(parser, config.job_database);
   parser.Path("ports-file", config.ports_file, "where the chosen ports are written, if anywhere");
   DeclarePlaces(parser, config);
   DeclareReceiving(parser, config);

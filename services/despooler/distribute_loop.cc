@@ -11,7 +11,6 @@
 #include <vector>
 
 #include "absl/base/thread_annotations.h"
-#include "absl/random/random.h"
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "absl/strings/match.h"
@@ -30,6 +29,7 @@
 #include "common/metrics/metrics.h"
 #include "common/model/channels.h"
 #include "common/model/reasons.h"
+#include "common/random/random_fraction.h"
 #include "common/status/status_macros.h"
 #include "common/thread/mutex.h"
 #include "common/tree/directory.h"
@@ -411,9 +411,8 @@ absl::Status DistributeLoop::Batch::EndBadly(const ServerClaim& claim, const abs
     return loop_.parts_.store.Fail(claim, std::string(why.message()));
   }
   const bool is_space = absl::IsResourceExhausted(why);
-  absl::BitGen random;
-  const absl::Duration backoff = clock::BackoffDelay(loop_.options_.backoff, claim.attempt_count,
-                                                     absl::Uniform<double>(random, 0.0, 1.0));
+  const absl::Duration backoff =
+      clock::BackoffDelay(loop_.options_.backoff, claim.attempt_count, RandomFraction());
   return loop_.parts_.store
       .Retry(claim, {.reason = ToReason(why),
                      .delay = is_space ? loop_.options_.space_retry_interval : backoff,

@@ -1,8 +1,6 @@
 // The Despooler's process: settings -> objects -> serve -> drain.
 
-#include <csignal>
 #include <cstdlib>
-#include <iostream>
 #include <memory>
 #include <optional>
 #include <string>
@@ -11,7 +9,6 @@
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
-#include "absl/strings/str_cat.h"
 #include "absl/strings/string_view.h"
 #include "absl/time/time.h"
 
@@ -19,18 +16,17 @@
 #include "common/config/ports_file.h"
 #include "common/content/chunk_store.h"
 #include "common/jobdb/database.h"
-#include "common/jobdb/listener.h"
-#include "common/jobdb/migrate.h"
 #include "common/jobdb/notifier.h"
 #include "common/logging/log.h"
 #include "common/metrics/metrics.h"
 #include "common/model/access.h"
 #include "common/model/channels.h"
-#include "common/rpc/identity.h"
 #include "common/rpc/listener.h"
 #include "common/rpc/tls.h"
+#include "common/service/service.h"
 #include "common/status/status_macros.h"
 #include "common/thread/executor.h"
+#include "common/thread/stop_signals.h"
 #include "common/tree/directory.h"
 #include "services/despooler/config.h"
 #include "services/despooler/definition_loop.h"
@@ -55,40 +51,6 @@ using Notify = std::function<void(absl::string_view channel)>;
 
 // Sessions of the loops of this process, besides one for each transfer.
 constexpr int kLoopSessions = 16;
-
-// Before any thread starts, so that all inherit it and only the main thread sees the signals.
-sigset_t BlockStopSignals() {
-  sigset_t signals;
-  sigemptyset(&signals);
-  sigaddset(&signals, SIGTERM);
-  sigaddset(&signals, SIGINT);
-  pthread_sigmask(SIG_BLOCK, &signals, nullptr);
-  return signals;
-}
-
-// Returns whether a stop signal came within `limit`.
-bool WaitForStop(const sigset_t& signals, absl::Duration limit) {
-  const timespec wait = absl::ToTimespec(limit);
-  return sigtimedwait(&signals, nullptr, &wait) > 0;
-}
-
-// A certificate of another site or service would be refused by all our neighbours, one by one and
-// much later.
-absl::Status CheckIdentity(const rpc::Identity& identity, const std::string& site_code) {
-  const std::string expected = rpc::ServiceUri(site_code, model::kDespoolerName);
-  if (rpc::ToUri(identity) == expected) return absl::OkStatus();
-  return absl::FailedPreconditionError(absl::StrCat("tls-certificate-file: the certificate is of ",
-                                                    rpc::ToUri(identity), ", expected ", expected));
-}
-
-// Two sites on one job database would answer for each other.
-absl::Status CheckSiteCode(const absl::StatusOr<ReceiveStore::Self>& known,
-                           const std::string& site_code) {
-  if (!known.ok() || known->site_code == site_code)
-    return absl::OkStatus();  // Not named yet: waits.
-  return absl::FailedPreconditionError(absl::StrCat("site-code: the job database is of site ",
-                                                    known->site_code, ", not of ", site_code));
-}
 
 ServerCrewLoop::Options CrewOptions(const Config& config, const char* name, int threads_max) {
   ServerCrewLoop::Options options;
@@ -173,19 +135,6 @@ class Distribution {
   DefinitionLoop definition_loop_;
 };
 
-absl::StatusOr<std::unique_ptr<jobdb::Database>> OpenDatabase(const Config& config,
-                                                              const sigset_t& stop_signals) {
-  WAYBILL_RETURN_IF_ERROR(jobdb::WaitForSchema(
-      config.job_database_uri,
-      {.limit = absl::Minutes(5),
-       .pause = [&](absl::Duration limit) { return !WaitForStop(stop_signals, limit); },
-       .report = [](absl::string_view line) { log::Warning(line); }}));
-  return jobdb::Database::Open({.uri = config.job_database_uri,
-                                .sessions_max = config.transfers_max + kLoopSessions,
-                                .application_name = kProgram},
-                               sql::kAll);
-}
-
 absl::StatusOr<std::unique_ptr<SpaceLedger>> MakeSpaceLedger(const Config& config) {
   std::vector<tree::Directory> drives;
   for (const auto& [letter, directory] : config.drives) {
@@ -225,14 +174,24 @@ struct Receiving {
   TransferService service;
 };
 
+absl::StatusOr<std::string> SiteCodeIn(ReceiveStore& store) {
+  WAYBILL_ASSIGN_OR_RETURN(ReceiveStore::Self self, store.GetSelf());
+  return std::move(self.site_code);
+}
+
 absl::Status Serve(const Config& config) {
-  const sigset_t stop_signals = BlockStopSignals();
+  const StopSignals stop_signals;
   WAYBILL_ASSIGN_OR_RETURN(const auto tls, rpc::TlsIdentity::Load(config.service.tls));
-  WAYBILL_RETURN_IF_ERROR(CheckIdentity(tls->identity(), config.service.site_code));
-  WAYBILL_ASSIGN_OR_RETURN(const auto database, OpenDatabase(config, stop_signals));
-  WAYBILL_ASSIGN_OR_RETURN(
-      const auto notifier,
-      jobdb::Notifier::Start({.uri = config.job_database_uri, .application_name = kProgram}));
+  WAYBILL_RETURN_IF_ERROR(
+      service::CheckIdentity(tls->identity(), config.service.site_code, model::kDespoolerName));
+  const jobdb::Database::Options job_database = {
+      .uri = config.job_database.uri,
+      .sessions_max = config.transfers_max + kLoopSessions,
+      .application_name = kProgram};
+  WAYBILL_ASSIGN_OR_RETURN(const auto database,
+                           service::OpenJobDatabase(job_database, sql::kAll,
+                                                    config.job_database.wait_max, stop_signals));
+  WAYBILL_ASSIGN_OR_RETURN(const auto notifier, service::StartNotifier(job_database));
   const Notify notify = [&notifier](absl::string_view channel) { notifier->Notify(channel); };
   WAYBILL_ASSIGN_OR_RETURN(const tree::Directory store_directory,
                            tree::Directory::Create(config.store_directory));
@@ -240,7 +199,8 @@ absl::Status Serve(const Config& config) {
   WAYBILL_ASSIGN_OR_RETURN(const auto space, MakeSpaceLedger(config));
 
   Receiving receiving(config, *database, *content, *space, notify);
-  WAYBILL_RETURN_IF_ERROR(CheckSiteCode(receiving.store.GetSelf(), config.service.site_code));
+  WAYBILL_RETURN_IF_ERROR(
+      service::CheckSiteCode(SiteCodeIn(receiving.store), config.service.site_code));
   WAYBILL_ASSIGN_OR_RETURN(const auto metrics,
                            metrics::Exposer::Start(config.service.metrics_address));
   WAYBILL_ASSIGN_OR_RETURN(const auto sites, receiving.Listen(config, *tls));
@@ -248,19 +208,14 @@ absl::Status Serve(const Config& config) {
   distribution.Start();
   WAYBILL_ASSIGN_OR_RETURN(
       const auto wakes,
-      jobdb::Listener::Start(
-          {.uri = config.job_database_uri, .application_name = kProgram},
-          {model::kDistributeChannel, model::kDefinitionChannel},
-          [&distribution](absl::string_view channel) { distribution.Wake(channel); },
-          [](const absl::Status& status) {
-            log::Info("connection for wakes", {{"status", status}});
-          }));
+      service::StartWakes(
+          job_database, {model::kDistributeChannel, model::kDefinitionChannel},
+          [&distribution](absl::string_view channel) { distribution.Wake(channel); }));
   log::Info("listening", {{"sites_port", sites->port()}, {"metrics_port", metrics->port()}});
   WAYBILL_RETURN_IF_ERROR(config::WritePortsFile(
       config.ports_file, {{"sites", sites->port()}, {"metrics", metrics->port()}}));
 
-  while (!WaitForStop(stop_signals, absl::Hours(1))) {
-  }
+  stop_signals.Wait();
   log::Info("draining");
   sites->SetServing(false);
   receiving.transfers.Drain();
@@ -284,10 +239,5 @@ int main(int argc, char** argv) {
     return *code;
   }
   waybill::log::Init("despooler", config.service.site_code, config.service.log_level);
-  const absl::Status status = waybill::despooler::Serve(config);
-  if (status.ok() || absl::IsCancelled(status)) {  // Told to stop while it waited at start.
-    return 0;
-  }
-  waybill::log::Error("ended", {{"error", status}});
-  return 1;
+  return waybill::service::ExitCode(waybill::despooler::Serve(config));
 }

@@ -479,7 +479,8 @@ TEST_F(ReceiveStoreTest, ARemoveJobQueuesItsRemovalsAndEndsWhatUsesThePackage) {
   EXPECT_EQ(Query("SELECT lease_end_time > now() FROM waybill.job_server WHERE job_id = 'CEN00001' "
                   "AND server_name = 'DS2'"),
             "t");
-  EXPECT_THAT(Query("SELECT reason FROM waybill.job_server WHERE server_name = 'DS2'"),
+  EXPECT_THAT(Query("SELECT reason FROM waybill.job_server WHERE job_id = 'CEN00001' AND "
+                    "server_name = 'DS2'"),
               StartsWith("PACKAGE_REMOVED"));
   EXPECT_EQ(Targets(), "LAB00001 1, NYC00001 11, NYC00002 9");
   EXPECT_EQ(Query("SELECT offer_version FROM waybill.pcm_definition"), "6");

@@ -404,6 +404,8 @@ TEST_F(RemovalLoopTest, LeavesAVersionThatALaterTransferOrJobReliesOn) {
 }
 
 TEST_F(RemovalLoopTest, StaysOpenWithAReasonWhileATransferKeepsAVersion) {
+  // Of another package: a job of this one would itself keep the version.
+  site_.server().Execute("INSERT INTO waybill.package (package_id, name) VALUES ('CEN00009', 'x')");
   site_.AddJob("CEN00060", "CEN00009", nullptr);
   PutPin("'CEN00060'");
   const auto loop = MakeLoop();

@@ -63,7 +63,10 @@ std::string RandomBytes(std::size_t count, unsigned seed) {
 class HttpFetchTest : public testing::Test {
  protected:
   static HttpOptions Impatient() {
-    return {.connect_timeout = absl::Milliseconds(500), .stall_timeout = absl::Seconds(1)};
+    HttpOptions options;
+    options.connect_timeout = absl::Milliseconds(500);
+    options.stall_timeout = absl::Seconds(1);
+    return options;
   }
 
   Nginx Serve(const config::TlsFiles& tls = {}) const {

@@ -11,7 +11,6 @@
 
 #include <sys/resource.h>
 
-#include "absl/random/random.h"
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "absl/strings/str_cat.h"
@@ -20,9 +19,11 @@
 #include "common/clock/clock.h"
 #include "common/config/parser.h"
 #include "common/logging/log.h"
+#include "common/random/random_fraction.h"
 #include "common/rpc/identity.h"
 #include "common/rpc/tls.h"
 #include "common/status/status_macros.h"
+#include "common/thread/stop_signals.h"
 #include "common/tree/directory.h"
 #include "services/pcm/agent.h"
 #include "services/pcm/config.h"
@@ -34,27 +35,6 @@
 
 namespace waybill::pcm {
 namespace {
-
-// Before any thread starts, so that all inherit it and only the main thread sees the signals.
-sigset_t BlockStopSignals() {
-  sigset_t signals;
-  sigemptyset(&signals);
-  sigaddset(&signals, SIGTERM);
-  sigaddset(&signals, SIGINT);
-  pthread_sigmask(SIG_BLOCK, &signals, nullptr);
-  return signals;
-}
-
-void AwaitStop(const sigset_t& signals) {
-  int signal = 0;
-  while (sigwait(&signals, &signal) != 0) {
-  }
-}
-
-double DrawRandom() {
-  thread_local absl::BitGen bits;
-  return absl::Uniform(bits, 0.0, 1.0);
-}
 
 // What the certificate says, unless --site and --sms-id say something else, which would be refused.
 absl::StatusOr<rpc::Identity> CheckIdentity(const rpc::TlsIdentity& tls, const Config& config) {
@@ -100,7 +80,7 @@ absl::StatusOr<Workstation> OpenWorkstation(const Config& config, const clock::C
                                                           {.site = *workstation.site,
                                                            .cache = *workstation.cache,
                                                            .clock = clock,
-                                                           .random = DrawRandom},
+                                                           .random = RandomFraction},
                                                           std::move(options)));
   return workstation;
 }
@@ -126,12 +106,11 @@ absl::Status RunOnce(const Config& config, Agent& agent) {
 }
 
 // A signal ends it as it ends a service: the command gets --drain-max.
-absl::Status RunOnceUntilStopped(const Config& config, Agent& agent, const sigset_t& signals) {
+absl::Status RunOnceUntilStopped(const Config& config, Agent& agent, const StopSignals& signals) {
   std::atomic<bool> done = false;
   std::thread stopper([&] {
-    const timespec pause = absl::ToTimespec(absl::Milliseconds(100));
     while (!done) {
-      if (sigtimedwait(&signals, nullptr, &pause) > 0) agent.Stop();
+      if (signals.WaitFor(absl::Milliseconds(100))) agent.Stop();
     }
   });
   const absl::Status status = RunOnce(config, agent);
@@ -140,24 +119,24 @@ absl::Status RunOnceUntilStopped(const Config& config, Agent& agent, const sigse
   return status;
 }
 
-absl::Status ServeWorkstation(const Config& config, Agent& agent, const sigset_t& stop_signals) {
-  WorkstationLoop loop(agent, SiteRetry(config.poll_interval), DrawRandom);
+absl::Status ServeWorkstation(const Config& config, Agent& agent, const StopSignals& stop_signals) {
+  WorkstationLoop loop(agent, SiteRetry(config.poll_interval), RandomFraction);
   loop.Start();
-  AwaitStop(stop_signals);
+  stop_signals.Wait();
   log::Info("stopping");
   loop.Stop();
   return absl::OkStatus();
 }
 
-absl::Status Simulate(const Config& config, const sigset_t& stop_signals) {
+absl::Status Simulate(const Config& config, const StopSignals& stop_signals) {
   rlimit files{};  // A workstation has a handful of descriptors.
   if (getrlimit(RLIMIT_NOFILE, &files) == 0) {
     files.rlim_cur = files.rlim_max;
     setrlimit(RLIMIT_NOFILE, &files);
   }
-  WAYBILL_ASSIGN_OR_RETURN(const auto simulation, Simulation::Open(config, DrawRandom));
+  WAYBILL_ASSIGN_OR_RETURN(const auto simulation, Simulation::Open(config, RandomFraction));
   std::thread runner([&simulation] { simulation->Run(); });
-  AwaitStop(stop_signals);
+  stop_signals.Wait();
   log::Info("stopping", {{"polls", simulation->polls()}, {"runs", simulation->runs()}});
   simulation->Stop();
   runner.join();
@@ -165,7 +144,7 @@ absl::Status Simulate(const Config& config, const sigset_t& stop_signals) {
 }
 
 absl::Status Run(const Config& config) {
-  const sigset_t stop_signals = BlockStopSignals();
+  const StopSignals stop_signals;
   std::signal(SIGPIPE, SIG_IGN);  // A web server may close while we send over TLS.
   if (config.simulate > 0) return Simulate(config, stop_signals);
   const clock::RealClock clock;

@@ -9,7 +9,7 @@ namespace waybill::pcm_manager {
 
 void DeclareConfig(config::Parser& parser, Config& config) {
   config::AddServiceOptions(parser, config.service);
-  config::AddJobDatabaseOptions(parser, config.job_database_uri);
+  config::AddJobDatabaseOptions(parser, config.job_database);
   parser.Path("ports-file", config.ports_file, "where the chosen ports are written, if anywhere");
   parser.Address("workstations-address", config.workstations_address,
                  "where workstations reach this site");

@@ -59,9 +59,9 @@ void AddListeners(config::Parser& parser, Config& config) {
 
 }  // namespace
 
-void AddOptions(config::Parser& parser, Config& config) {
+void DeclareConfig(config::Parser& parser, Config& config) {
   config::AddServiceOptions(parser, config.service);
-  config::AddJobDatabaseOptions(parser, config.job_database_uri);
+  config::AddJobDatabaseOptions(parser, config.job_database);
   parser.Custom(
       "parent-site", "CODE", "",
       [&config](const std::string& value) { return SetSiteCode(config.parent_site_code, value); },
@@ -79,16 +79,13 @@ void AddOptions(config::Parser& parser, Config& config) {
   parser.Duration("lease", config.lease_duration,
                   config::Range<absl::Duration>{absl::Seconds(1), absl::Minutes(10)},
                   "after how long the work of a process that died is taken over");
-  parser.Duration("database-wait-max", config.database_wait_max,
-                  config::Range<absl::Duration>{absl::Milliseconds(1), absl::Hours(24)},
-                  "how long the job database is waited for at start");
   parser.Check([&config] { return CheckParent(config); });
   parser.Check([&config] { return CheckDirectories(config); });
   parser.Subcommand(kMigrate, kMigrateHelp);
 }
 
 void AddMigrateOptions(config::Parser& parser, Config& config) {
-  config::AddJobDatabaseOptions(parser, config.job_database_uri);
+  config::AddJobDatabaseUri(parser, config.job_database.uri);
   config::AddLogOption(parser, config.service.log_level);
   parser.Subcommand(kMigrate, kMigrateHelp);
 }

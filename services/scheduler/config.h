@@ -14,7 +14,7 @@ namespace waybill::scheduler {
 /// Everything the Scheduler is told at start.
 struct Config {
   config::ServiceOptions service;
-  std::string job_database_uri;
+  config::JobDatabaseOptions job_database;
   std::string parent_site_code;                 ///< Empty: this is the central site.
   std::string parent_endpoint;                  ///< The parent Scheduler's listener for sites.
   std::string admin_address = "127.0.0.1:0";    ///< JobService, PackageService, SiteService.
@@ -22,7 +22,6 @@ struct Config {
   std::string store_directory;                  ///< Holds packs/ and manifests/.
   std::vector<std::string> source_directories;  ///< Imports read only beneath these.
   absl::Duration poll_interval = absl::Seconds(60);
-  absl::Duration database_wait_max = absl::Seconds(30);
   absl::Duration lease_duration = absl::Seconds(15);
   int call_threads = 8;    ///< Unary calls at once; ten times as many wait.
   int streams_max = 32;    ///< Watches, imports and status streams at once.
@@ -30,7 +29,7 @@ struct Config {
 };
 
 /// Declares every setting of the Scheduler on `parser`, which fills `config`. Borrows both.
-void AddOptions(config::Parser& parser, Config& config);
+void DeclareConfig(config::Parser& parser, Config& config);
 
 /// The same for `waybill-scheduler migrate`, which needs the job database only.
 void AddMigrateOptions(config::Parser& parser, Config& config);

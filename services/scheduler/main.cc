@@ -1,7 +1,6 @@
 // The Scheduler's process: settings -> objects -> serve -> drain.
 
 #include <algorithm>
-#include <csignal>
 #include <functional>
 #include <memory>
 #include <optional>
@@ -11,7 +10,6 @@
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
-#include "absl/strings/str_cat.h"
 #include "absl/strings/string_view.h"
 #include "absl/time/time.h"
 
@@ -20,7 +18,6 @@
 #include "common/config/ports_file.h"
 #include "common/content/chunk_store.h"
 #include "common/jobdb/database.h"
-#include "common/jobdb/listener.h"
 #include "common/jobdb/migrate.h"
 #include "common/jobdb/notifier.h"
 #include "common/logging/log.h"
@@ -29,11 +26,12 @@
 #include "common/model/channels.h"
 #include "common/random/random_id.h"
 #include "common/rpc/channel.h"
-#include "common/rpc/identity.h"
 #include "common/rpc/listener.h"
 #include "common/rpc/tls.h"
+#include "common/service/service.h"
 #include "common/status/status_macros.h"
 #include "common/thread/executor.h"
+#include "common/thread/stop_signals.h"
 #include "common/tree/directory.h"
 #include "services/scheduler/activation_loop.h"
 #include "services/scheduler/config.h"
@@ -66,47 +64,6 @@ constexpr int kWaitingPerCallThread = 10;
 constexpr int kOtherSessions = 16;
 
 using Notify = std::function<void(absl::string_view channel)>;
-
-// Before any thread starts, so that all inherit it and only the main thread sees the signals.
-sigset_t BlockStopSignals() {
-  sigset_t signals;
-  sigemptyset(&signals);
-  sigaddset(&signals, SIGTERM);
-  sigaddset(&signals, SIGINT);
-  pthread_sigmask(SIG_BLOCK, &signals, nullptr);
-  return signals;
-}
-
-// Returns whether a stop signal came within `limit`.
-bool WaitForStop(const sigset_t& signals, absl::Duration limit) {
-  const timespec wait = absl::ToTimespec(limit);
-  return sigtimedwait(&signals, nullptr, &wait) > 0;
-}
-
-// A certificate of another site or service would be refused by all our neighbours, one by one and
-// much later.
-absl::Status CheckIdentity(const rpc::Identity& identity, const std::string& site_code) {
-  const std::string expected = rpc::ServiceUri(site_code, model::kSchedulerName);
-  if (rpc::ToUri(identity) != expected) {
-    return absl::FailedPreconditionError(
-        absl::StrCat("tls-certificate-file: the certificate is of ", rpc::ToUri(identity),
-                     ", expected ", expected));
-  }
-  return absl::OkStatus();
-}
-
-absl::StatusOr<std::unique_ptr<jobdb::Database>> OpenDatabase(const Config& config,
-                                                              const sigset_t& stop_signals) {
-  WAYBILL_RETURN_IF_ERROR(jobdb::WaitForSchema(
-      config.job_database_uri,
-      {.limit = config.database_wait_max,
-       .pause = [&](absl::Duration limit) { return !WaitForStop(stop_signals, limit); },
-       .report = [](absl::string_view line) { log::Warning(line); }}));
-  return jobdb::Database::Open({.uri = config.job_database_uri,
-                                .sessions_max = config.call_threads + kOtherSessions,
-                                .application_name = kProgram},
-                               sql::kAll);
-}
 
 /// What answers administrators: stores, services and the threads their handlers run on.
 struct FrontDoor {
@@ -245,15 +202,20 @@ struct Loops {
 };
 
 absl::Status Serve(const Config& config) {
-  const sigset_t stop_signals = BlockStopSignals();
+  const StopSignals stop_signals;
   WAYBILL_ASSIGN_OR_RETURN(const auto tls, rpc::TlsIdentity::Load(config.service.tls));
-  WAYBILL_RETURN_IF_ERROR(CheckIdentity(tls->identity(), config.service.site_code));
-  WAYBILL_ASSIGN_OR_RETURN(const auto database, OpenDatabase(config, stop_signals));
+  WAYBILL_RETURN_IF_ERROR(
+      service::CheckIdentity(tls->identity(), config.service.site_code, model::kSchedulerName));
+  const jobdb::Database::Options job_database = {
+      .uri = config.job_database.uri,
+      .sessions_max = config.call_threads + kOtherSessions,
+      .application_name = kProgram};
+  WAYBILL_ASSIGN_OR_RETURN(const auto database,
+                           service::OpenJobDatabase(job_database, sql::kAll,
+                                                    config.job_database.wait_max, stop_signals));
   WAYBILL_RETURN_IF_ERROR(
       SiteStore(*database).ClaimDatabase(config.service.site_code, config.parent_site_code));
-  WAYBILL_ASSIGN_OR_RETURN(
-      const auto notifier,
-      jobdb::Notifier::Start({.uri = config.job_database_uri, .application_name = kProgram}));
+  WAYBILL_ASSIGN_OR_RETURN(const auto notifier, service::StartNotifier(job_database));
   const Notify notify = [&notifier](absl::string_view channel) { notifier->Notify(channel); };
   WAYBILL_ASSIGN_OR_RETURN(const tree::Directory directory,
                            tree::Directory::Create(config.store_directory));
@@ -271,19 +233,15 @@ absl::Status Serve(const Config& config) {
     reporting.emplace(config, front_door.status_store, *tls);
     reporting->shipper.Start();
   }
-  WAYBILL_ASSIGN_OR_RETURN(const auto wakes,
-                           jobdb::Listener::Start(
-                               {.uri = config.job_database_uri, .application_name = kProgram},
-                               {model::kJobChannel, model::kOutboxChannel},
-                               [&](absl::string_view channel) {
-                                 loops.Wake(channel);
-                                 if (reporting.has_value() && channel == model::kOutboxChannel) {
-                                   reporting->shipper.Wake();
-                                 }
-                               },
-                               [](const absl::Status& status) {
-                                 log::Info("connection for wakes", {{"status", status}});
-                               }));
+  WAYBILL_ASSIGN_OR_RETURN(
+      const auto wakes,
+      service::StartWakes(job_database, {model::kJobChannel, model::kOutboxChannel},
+                          [&](absl::string_view channel) {
+                            loops.Wake(channel);
+                            if (reporting.has_value() && channel == model::kOutboxChannel) {
+                              reporting->shipper.Wake();
+                            }
+                          }));
   log::Info("listening", {{"admin_port", administrators->port()},
                           {"sites_port", sites->port()},
                           {"metrics_port", metrics->port()}});
@@ -291,8 +249,7 @@ absl::Status Serve(const Config& config) {
       config.ports_file,
       {{"admin", administrators->port()}, {"sites", sites->port()}, {"metrics", metrics->port()}}));
 
-  while (!WaitForStop(stop_signals, absl::Hours(1))) {
-  }
+  stop_signals.Wait();
   log::Info("draining");
   administrators->SetServing(false);
   sites->SetServing(false);
@@ -311,7 +268,7 @@ absl::Status Run(const config::Parser& parser, const Config& config) {
   if (parser.subcommand() != "migrate") {
     return Serve(config);
   }
-  WAYBILL_RETURN_IF_ERROR(jobdb::Migrate(config.job_database_uri));
+  WAYBILL_RETURN_IF_ERROR(jobdb::Migrate(config.job_database.uri));
   log::Info("the job database has this program's schema");
   return absl::OkStatus();
 }
@@ -332,16 +289,11 @@ int main(int argc, char** argv) {
   if (waybill::scheduler::IsMigrate(argc, argv)) {
     waybill::scheduler::AddMigrateOptions(parser, config);
   } else {
-    waybill::scheduler::AddOptions(parser, config);
+    waybill::scheduler::DeclareConfig(parser, config);
   }
   if (const std::optional<int> code = parser.ParseCommandLine(argc, argv)) {
     return *code;
   }
   waybill::log::Init("scheduler", config.service.site_code, config.service.log_level);
-  const absl::Status status = waybill::scheduler::Run(parser, config);
-  if (status.ok() || absl::IsCancelled(status)) {  // Told to stop while it waited at start.
-    return 0;
-  }
-  waybill::log::Error("ended", {{"error", status}});
-  return 1;
+  return waybill::service::ExitCode(waybill::scheduler::Run(parser, config));
 }

@@ -28,7 +28,7 @@ std::vector<std::string> Minimal() {
 
 absl::Status ParseWith(const std::vector<std::string>& more, Config& config) {
   config::Parser parser("waybill-scheduler", "test");
-  AddOptions(parser, config);
+  DeclareConfig(parser, config);
   std::vector<std::string> arguments = Minimal();
   arguments.insert(arguments.end(), more.begin(), more.end());
   return parser.Parse(arguments, kNoEnvironment).status();
@@ -41,7 +41,7 @@ TEST(SchedulerConfigTest, LittleIsNeededAndTheRestHasDefaults) {
   EXPECT_EQ(config.parent_site_code, "");
   EXPECT_EQ(config.poll_interval, absl::Seconds(60));
   EXPECT_EQ(config.lease_duration, absl::Seconds(15));
-  EXPECT_EQ(config.database_wait_max, absl::Seconds(30));
+  EXPECT_EQ(config.job_database.wait_max, absl::Minutes(1));
 }
 
 TEST(SchedulerConfigTest, AParentAndSourceFoldersAreRead) {
@@ -86,7 +86,7 @@ TEST(SchedulerConfigTest, WhatIsWrongIsRefusedByName) {
 TEST(SchedulerConfigTest, TheStoreIsAnAbsolutePath) {
   Config config;
   config::Parser parser("waybill-scheduler", "test");
-  AddOptions(parser, config);
+  DeclareConfig(parser, config);
   std::vector<std::string> arguments = Minimal();
   arguments.back() = "store";
   const absl::Status status = parser.Parse(arguments, kNoEnvironment).status();
@@ -100,7 +100,7 @@ TEST(SchedulerConfigTest, MigrateNeedsTheDatabaseOnly) {
   ASSERT_THAT(parser.Parse({"migrate", "--job-database-uri", "dbname=bos"}, kNoEnvironment),
               IsOk());
   EXPECT_EQ(parser.subcommand(), "migrate");
-  EXPECT_EQ(config.job_database_uri, "dbname=bos");
+  EXPECT_EQ(config.job_database.uri, "dbname=bos");
 }
 
 }  // namespace

@@ -10,7 +10,7 @@ namespace waybill::sender {
 
 void DeclareConfig(config::Parser& parser, Config& config) {
   config::AddServiceOptions(parser, config.service);
-  config::AddJobDatabaseOptions(parser, config.job_database_uri);
+  config::AddJobDatabaseOptions(parser, config.job_database);
   parser.Path("ports-file", config.ports_file, "where the chosen ports are written, if anywhere");
   parser.Address("admin-address", config.admin_address, "where administrators reach the sender");
   parser.Path("store-directory", config.store_directory, "compressed packages of the site");

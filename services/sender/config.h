@@ -13,7 +13,7 @@ namespace waybill::sender {
 /// What the Sender is told. README.md says what each setting is for.
 struct Config {
   config::ServiceOptions service;
-  std::string job_database_uri;
+  config::JobDatabaseOptions job_database;
   std::string ports_file;
   std::string admin_address = "127.0.0.1:0";
   std::string store_directory;

@@ -156,12 +156,14 @@ void Run(const std::string& source, const std::string& scratch, int rounds) {
   Table table;
   uint64_t plain_bytes = 0;
   for (int i = 0; i < rounds; ++i) {
+    std::fprintf(stderr, "round %d of %d\n", i + 1, rounds);
     plain_bytes = bench.Round(source, table);
   }
   std::printf("%s: %.3f GB, %d rounds\n", source.c_str(), static_cast<double>(plain_bytes) / 1e9,
               rounds);
   table.Print(static_cast<double>(plain_bytes) / 1e9);
   Table small;
+  std::fprintf(stderr, "%d small files\n", kSmallFiles);
   const std::string small_path = bench.MakeSmallFiles();
   plain_bytes = bench.Round(small_path, small);
   std::printf("\n%d files of %zu bytes (files/s = %d / wall s)\n", kSmallFiles, kSmallFileBytes,

@@ -105,8 +105,9 @@ TestSite::TestSite(const SiteOptions& options, rpc::TestCertificates& certificat
                              .client = *client_,
                              .clock = clock_,
                              .notify = [](absl::string_view) {},
-                             .random = [] { return 0.0; }},  // Retries are due at once.
-      sender::SendLoop::Options{});
+                             .random = [] { return 0.0; }},
+      sender::SendLoop::Options{
+          .retry = {.backoff = {.base = absl::ZeroDuration()}}});  // Retries are due at once.
   db_.Execute(absl::StrCat("INSERT INTO waybill.address VALUES ('", site, "','", endpoint(), "')"));
 }
 
