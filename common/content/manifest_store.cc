@@ -12,6 +12,7 @@
 #include "absl/strings/string_view.h"
 
 #include "common/content/pack.h"
+#include "common/random/random_id.h"
 #include "common/status/status_macros.h"
 #include "common/tree/directory.h"
 #include "common/tree/file.h"
@@ -101,7 +102,7 @@ absl::Status ManifestStore::RemoveLeftovers() {
 
 absl::StatusOr<StagedManifest> ManifestStore::Stage() {
   for (;;) {
-    const std::string name = absl::StrCat(NewUuid(), kStagedSuffix);
+    const std::string name = absl::StrCat(RandomId(), kStagedSuffix);
     WAYBILL_ASSIGN_OR_RETURN(tree::File file, directory_.CreateFile(name));
     // Between the two calls RemoveLeftovers of another process may have taken the file away.
     const absl::Status locked = file.TryLock();

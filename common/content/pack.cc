@@ -5,19 +5,15 @@
 #include <cstring>
 #include <string>
 
-#include <openssl/rand.h>
-
 #include "absl/container/flat_hash_set.h"
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
-#include "absl/strings/escaping.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/string_view.h"
 #include "absl/types/span.h"
 
 #include "common/content/limits.h"
 #include "common/content/little_endian.h"
-#include "common/status/check.h"
 #include "common/status/status_macros.h"
 
 namespace waybill::content {
@@ -117,12 +113,6 @@ absl::StatusOr<PackScan> ScanPack(const tree::File& pack) {
     }
   }
   return scan;
-}
-
-std::string NewUuid() {
-  std::array<unsigned char, 16> bytes;
-  WAYBILL_CHECK(RAND_bytes(bytes.data(), static_cast<int>(bytes.size())) == 1);
-  return absl::BytesToHexString({reinterpret_cast<const char*>(bytes.data()), bytes.size()});
 }
 
 }  // namespace waybill::content

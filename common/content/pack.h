@@ -60,9 +60,6 @@ struct PackScan {
 /// with a good header and a bad payload is passed over: pages reach a disk in any order.
 absl::StatusOr<PackScan> ScanPack(const tree::File& pack);
 
-/// A new name for a pack or a staged file: 32 random hexadecimal digits.
-std::string NewUuid();
-
 }  // namespace waybill::content
 
 #endif  // WAYBILL_COMMON_CONTENT_PACK_H_

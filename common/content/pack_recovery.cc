@@ -12,6 +12,7 @@
 #include "absl/strings/str_cat.h"
 
 #include "common/content/pack_index.h"
+#include "common/random/random_id.h"
 #include "common/status/status_macros.h"
 #include "common/tree/directory.h"
 #include "common/tree/file.h"
@@ -42,7 +43,7 @@ absl::Status RemoveIfThere(const tree::Directory& packs, const std::string& name
 
 absl::StatusOr<std::shared_ptr<OpenPack>> CreatePack(const tree::Directory& packs) {
   for (;;) {
-    std::string uuid = NewUuid();
+    std::string uuid = RandomId();
     WAYBILL_ASSIGN_OR_RETURN(tree::File file, packs.CreateFile(PackName(uuid)));
     // Between the two calls the recovery of another process may have taken the empty pack away.
     const absl::Status locked = file.TryLock();

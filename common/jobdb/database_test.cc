@@ -107,16 +107,18 @@ TEST_F(DatabaseTest, WaitsForASessionThatIsGivenBack) {
   options.session_wait_max = absl::Minutes(1);
   database_ = *Database::Open(options, kSelectOne);
   std::latch taken(1);
+  std::latch asking(1);
   std::thread holder([&] {
     EXPECT_THAT(database_->Run(kSelectOne[0],
-                               [&](pqxx::transaction_base& work) {
+                               [&](pqxx::transaction_base&) {
                                  taken.count_down();
-                                 work.exec("SELECT pg_sleep(0.05)");
+                                 asking.wait();
                                  return absl::OkStatus();
                                }),
                 IsOk());
   });
   taken.wait();
+  asking.count_down();  // The session is given back at some moment of the next call.
   EXPECT_THAT(Execute("SELECT 1"), IsOk());
   holder.join();
 }

@@ -123,7 +123,6 @@ class DistributeLoop::Batch {
                                                            const content::Manifest& manifest);
 
   void End(const ServerTask& task, const absl::StatusOr<Result>& result);
-  void LetGo(const ServerClaim& claim);
   absl::Status EndBadly(const ServerClaim& claim, const absl::Status& why);
 
   const DistributeLoop& loop_;
@@ -369,7 +368,8 @@ absl::StatusOr<std::unique_ptr<TemporaryTree>> DistributeLoop::Batch::BuildTree(
 
 void DistributeLoop::Batch::End(const ServerTask& task, const absl::StatusOr<Result>& result) {
   if (!result.ok() && (task.IsLost() || absl::IsCancelled(result.status()))) {
-    LetGo(task.claim);  // Whoever took it away has said what becomes of it.
+    // Whoever took it away has said what becomes of it.
+    LetGo(loop_.parts_.store, task.claim, loop_.notify_);
     return;
   }
   const absl::Status ended =
@@ -381,7 +381,7 @@ void DistributeLoop::Batch::End(const ServerTask& task, const absl::StatusOr<Res
         "cannot record how a copy ended",
         {{"job_id", task.claim.job_id}, {"server_name", task.claim.server_name}, {"error", ended}});
     if (absl::IsFailedPrecondition(ended)) {
-      LetGo(task.claim);
+      LetGo(loop_.parts_.store, task.claim, loop_.notify_);
     }
     return;
   }
@@ -390,16 +390,6 @@ void DistributeLoop::Batch::End(const ServerTask& task, const absl::StatusOr<Res
        {model::kDefinitionChannel, model::kOutboxChannel, model::kJobChannel}) {
     loop_.notify_(channel);
   }
-}
-
-void DistributeLoop::Batch::LetGo(const ServerClaim& claim) {
-  const absl::Status status = loop_.parts_.store.LetGo(claim);
-  if (!status.ok()) {
-    log::Warning("a lease is left to end by itself",
-                 {{"job_id", claim.job_id}, {"server_name", claim.server_name}, {"error", status}});
-    return;
-  }
-  loop_.notify_(model::kDistributeChannel);
 }
 
 absl::Status DistributeLoop::Batch::EndBadly(const ServerClaim& claim, const absl::Status& why) {

@@ -29,6 +29,7 @@
 #include "common/model/ids.h"
 #include "common/model/reasons.h"
 #include "common/random/random_fraction.h"
+#include "common/random/random_id.h"
 #include "common/status/status_macros.h"
 #include "common/tree/directory.h"
 #include "services/despooler/distribute_store.h"
@@ -162,7 +163,7 @@ RemovalLoop::RemovalLoop(Parts parts, Notify notify, Options options)
     : parts_(parts),
       notify_(std::move(notify)),
       options_(std::move(options)),
-      holder_(absl::StrCat("despooler/", content::NewUuid())),
+      holder_(absl::StrCat("despooler/", RandomId())),
       loop_("remove", options_.poll_interval, [this] { return RunOnce(); }),
       crew_(parts_.servers, parts_.clock, options_.crew, [this] { loop_.Wake(); }) {}
 
@@ -217,7 +218,7 @@ void RemovalLoop::Serve(const RemovalClaim& removal, ServerTask& task) {
     status = SweepShares(removal, *copies, task);
   }
   if (task.IsLost() || absl::IsCancelled(status)) {
-    LetGo(removal.claim);  // Whoever took it away has said what becomes of it.
+    LetGo(parts_.servers, removal.claim, notify_);
     return;
   }
   if (!status.ok()) {
@@ -323,16 +324,6 @@ std::function<bool()> RemovalLoop::LostOf(ServerTask& task) const {
     task.Touch(parts_.clock.Monotonic());
     return task.IsLost();
   };
-}
-
-void RemovalLoop::LetGo(const ServerClaim& claim) const {
-  const absl::Status status = parts_.servers.LetGo(claim);
-  if (!status.ok()) {
-    log::Warning("a lease is left to end by itself",
-                 {{"job_id", claim.job_id}, {"server_name", claim.server_name}, {"error", status}});
-    return;
-  }
-  notify_(model::kDistributeChannel);
 }
 
 void RemovalLoop::RetryLater(const ServerClaim& claim, const absl::Status& why) {

@@ -90,7 +90,6 @@ class RemovalLoop {
   absl::Status SweepShares(const RemovalClaim& removal, const std::vector<LedgerCopy>& copies,
                            ServerTask& task) const;
   std::function<bool()> LostOf(ServerTask& task) const;
-  void LetGo(const ServerClaim& claim) const;
   void RetryLater(const ServerClaim& claim, const absl::Status& why);
   absl::StatusOr<absl::Duration> CollectIfDue();
   absl::StatusOr<bool> ClearSites();

@@ -135,21 +135,28 @@ absl::StatusOr<std::vector<SiteRemoval>> RemovalStore::ListSitesToClear(int coun
 
 absl::StatusOr<std::optional<KeptVersion>> RemovalStore::DeleteVersions(
     const SiteRemoval& removal) {
+  struct Row {
+    std::int64_t deleted_count;
+    std::optional<KeptVersion> kept;
+  };
   constexpr auto kFromRow = [](const pqxx::row& row) {
-    return KeptVersion{.version = row["version"].as<std::string>(),
-                       .job_id = row["job_id"].as<std::string>()};
+    Row result{.deleted_count = row["deleted_count"].as<std::int64_t>(), .kept = std::nullopt};
+    if (!row["version"].is_null()) {
+      result.kept = {.version = row["version"].as<std::string>(),
+                     .job_id = row["job_id"].as<std::string>()};
+    }
+    return result;
   };
   std::optional<KeptVersion> kept;
-  const std::optional<jobdb::Bytes> version = ToParameter(removal.version);
   WAYBILL_RETURN_IF_ERROR(
       database_.RunRetrying(sql::kDeleteVersions, [&](pqxx::transaction_base& work) {
         jobdb::Execute(work, sql::kDeleteDeadPins);
-        if (jobdb::Execute(work, sql::kDeleteVersions, site_code_, removal.package_id, version,
-                           removal.commit_time) > 0) {
-          jobdb::Execute(work, sql::kAskForCollection);
-        }
-        kept = jobdb::FindOne(work, sql::kFindKeptVersion, kFromRow, site_code_, removal.package_id,
-                              version, removal.commit_time);
+        Row row =
+            jobdb::FindOne(work, sql::kDeleteVersions, kFromRow, site_code_, removal.package_id,
+                           ToParameter(removal.version), removal.commit_time)
+                .value();
+        if (row.deleted_count > 0) jobdb::Execute(work, sql::kAskForCollection);
+        kept = std::move(row.kept);
         return absl::OkStatus();
       }));
   return kept;

@@ -47,7 +47,7 @@ struct SiteRemoval {
 /// A version that a remove job has to wait for.
 struct KeptVersion {
   std::string version;  ///< In hex.
-  std::string job_id;   ///< Whose transfer holds it; empty if none does any more.
+  std::string job_id;   ///< Whose transfer holds it.
 };
 
 /// What the database says about packages that are to go, on servers and in the site's store.

@@ -12,11 +12,13 @@
 #include "absl/base/thread_annotations.h"
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
+#include "absl/strings/string_view.h"
 #include "absl/time/time.h"
 
 #include "common/clock/clock.h"
 #include "common/logging/log.h"
 #include "common/metrics/metrics.h"
+#include "common/model/channels.h"
 #include "common/status/status_macros.h"
 #include "common/thread/loop.h"
 #include "common/thread/mutex.h"
@@ -32,6 +34,17 @@ prometheus::Gauge& StuckGauge() {
 }
 
 }  // namespace
+
+void LetGo(DistributeStore& store, const ServerClaim& claim,
+           const std::function<void(absl::string_view channel)>& notify) {
+  const absl::Status status = store.LetGo(claim);
+  if (!status.ok()) {
+    log::Warning("a lease is left to end by itself",
+                 {{"job_id", claim.job_id}, {"server_name", claim.server_name}, {"error", status}});
+    return;
+  }
+  notify(model::kDistributeChannel);
+}
 
 // One claim from Submit until its worker returns.
 struct ServerCrewLoop::Job {

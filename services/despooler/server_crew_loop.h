@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "absl/status/status.h"
+#include "absl/strings/string_view.h"
 #include "absl/time/time.h"
 
 #include "common/clock/clock.h"
@@ -39,6 +40,11 @@ class ServerTask {
   std::atomic<bool> lost_{false};
   std::atomic<std::int64_t> touched_;
 };
+
+/// Ends the lease of a claim whose row somebody else has ended, so that the server is given to the
+/// next at once; wakes `notify` for it. A failure is logged: the lease ends by itself.
+void LetGo(DistributeStore& store, const ServerClaim& claim,
+           const std::function<void(absl::string_view channel)>& notify);
 
 /// Works on claimed servers, several at once, and keeps their leases alive meanwhile.
 ///

@@ -17,6 +17,7 @@
 #include "common/content/pack.h"
 #include "common/content/progress.h"
 #include "common/logging/log.h"
+#include "common/random/random_id.h"
 #include "common/status/status_macros.h"
 #include "common/tree/directory.h"
 #include "common/tree/file.h"
@@ -92,7 +93,7 @@ TemporaryTree::TemporaryTree(tree::Directory parent, std::string name, tree::Fil
 absl::StatusOr<std::unique_ptr<TemporaryTree>> TemporaryTree::Make(const tree::Directory& drive) {
   WAYBILL_ASSIGN_OR_RETURN(tree::Directory parent,
                            drive.MakeDirectories(kTemporaryDirectory, 0700));
-  std::string name = content::NewUuid();
+  std::string name = RandomId();
   WAYBILL_ASSIGN_OR_RETURN(tree::File lock, MakeLock(parent, name));
   WAYBILL_RETURN_IF_ERROR(parent.MakeDirectory(name, 0700));
   WAYBILL_ASSIGN_OR_RETURN(tree::Directory directory, parent.OpenDirectory(name));

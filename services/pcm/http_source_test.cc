@@ -454,27 +454,18 @@ TEST_F(BadServerTest, ClosesEachConnectionAfterOneAnswerAndIsGoodEnough) {
 
 TEST_F(BadServerTest, TakesNoConnection) {
   // A queue of one that is full: the kernel drops all further attempts.
-  const int full = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-  sockaddr_in address = {};
-  address.sin_family = AF_INET;
-  address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-  socklen_t size = sizeof(address);
-  auto* const generic = reinterpret_cast<sockaddr*>(&address);
-  ASSERT_EQ(bind(full, generic, size), 0);
-  ASSERT_EQ(listen(full, 0), 0);
-  ASSERT_EQ(getsockname(full, generic, &size), 0);
+  LoopbackListener full(0);
   std::vector<int> waiting;
   for (int i = 0; i < 4; ++i) {
     waiting.push_back(socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
-    connect(waiting.back(), generic, size);
+    connect(waiting.back(), full.generic(), sizeof(full.address));
   }
   const absl::Time start = absl::Now();
-  const auto result =
-      Get({OnlyAt("DS1", absl::StrCat("http://127.0.0.1:", ntohs(address.sin_port)))});
+  const auto result = Get({OnlyAt("DS1", full.url())});
   EXPECT_LT(absl::Now() - start, absl::Seconds(5));
   EXPECT_THAT(std::string(result.status().message()), ContainsRegex("[Tt]ime(d |-)?out"));
   for (const int socket : waiting) close(socket);
-  close(full);
+  close(full.socket);
 }
 
 TEST_F(BadServerTest, ACancelEndsAFetchThatHangs) {

@@ -26,6 +26,25 @@
 
 namespace waybill::pcm {
 
+/// A socket that listens on a free port of the loopback, and its address. Whoever makes it closes
+/// it.
+struct LoopbackListener {
+  explicit LoopbackListener(int waiting_max) {
+    address.sin_family = AF_INET;
+    address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+    socklen_t size = sizeof(address);
+    EXPECT_EQ(bind(socket, generic(), size), 0);
+    EXPECT_EQ(listen(socket, waiting_max), 0);
+    EXPECT_EQ(getsockname(socket, generic(), &size), 0);
+  }
+
+  sockaddr* generic() { return reinterpret_cast<sockaddr*>(&address); }
+  std::string url() const { return absl::StrCat("http://127.0.0.1:", ntohs(address.sin_port)); }
+
+  const int socket = ::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+  sockaddr_in address = {};
+};
+
 /// A web server on the loopback that does what a test says, also what none should. Each connection
 /// has a thread.
 class TestHttpServer {
@@ -72,15 +91,6 @@ class TestHttpServer {
   using Handler = std::function<bool(const Request&, const Connection&)>;
 
   explicit TestHttpServer(Handler handler) : handler_(std::move(handler)) {
-    sockaddr_in address = {};
-    address.sin_family = AF_INET;
-    address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-    socklen_t size = sizeof(address);
-    auto* const generic = reinterpret_cast<sockaddr*>(&address);
-    EXPECT_EQ(bind(listener_, generic, size), 0);
-    EXPECT_EQ(listen(listener_, 16), 0);
-    EXPECT_EQ(getsockname(listener_, generic, &size), 0);
-    url_ = absl::StrCat("http://127.0.0.1:", ntohs(address.sin_port));
     acceptor_ = std::thread([this] { Accept(); });
   }
 
@@ -90,22 +100,22 @@ class TestHttpServer {
       ended_ = true;
       for (const int socket : sockets_) shutdown(socket, SHUT_RDWR);
     }
-    shutdown(listener_, SHUT_RDWR);
+    shutdown(listener_.socket, SHUT_RDWR);
     acceptor_.join();
     for (std::thread& thread : threads_) thread.join();
     for (const int socket : sockets_) close(socket);
-    close(listener_);
+    close(listener_.socket);
   }
   TestHttpServer(const TestHttpServer&) = delete;
   TestHttpServer& operator=(const TestHttpServer&) = delete;
 
   /// Without a slash at the end.
-  const std::string& url() const { return url_; }
+  std::string url() const { return listener_.url(); }
 
  private:
   void Accept() {
     for (;;) {
-      const int socket = accept4(listener_, nullptr, nullptr, SOCK_CLOEXEC);
+      const int socket = accept4(listener_.socket, nullptr, nullptr, SOCK_CLOEXEC);
       if (socket < 0) return;
       const MutexLock lock(mutex_);
       sockets_.push_back(socket);
@@ -155,8 +165,7 @@ class TestHttpServer {
   }
 
   const Handler handler_;
-  const int listener_ = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-  std::string url_;
+  LoopbackListener listener_{16};
   Mutex mutex_;
   bool ended_ = false;
   std::vector<int> sockets_;

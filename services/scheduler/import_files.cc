@@ -22,6 +22,7 @@
 #include "common/content/pack.h"
 #include "common/content/progress.h"
 #include "common/logging/log.h"
+#include "common/random/random_id.h"
 #include "common/status/status_macros.h"
 #include "common/thread/loop.h"
 #include "common/tree/directory.h"
@@ -145,7 +146,7 @@ absl::StatusOr<ImportOutcome> Importer::Import(const std::string& package_id, bo
                            OpenSource(root, package.source_directory()));
   WAYBILL_ASSIGN_OR_RETURN(
       const ImportLease lease,
-      packages_.TakeImportLease(package_id, absl::StrCat("scheduler/", content::NewUuid()),
+      packages_.TakeImportLease(package_id, absl::StrCat("scheduler/", RandomId()),
                                 options_.lease_duration));
   const absl::Cleanup end = [this, &lease] {
     if (const absl::Status status = packages_.EndImport(lease); !status.ok()) {

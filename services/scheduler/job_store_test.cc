@@ -137,7 +137,7 @@ TEST_F(JobStoreTest, NamesWhatIsUnknownAndWhatToDo) {
   spec = RunSpec("NYC|*|*");
   spec.mutable_run_phase()->set_command("remove");
   ExpectRefused(spec, kNotFound, "has no command \"remove\"; it has install");
-  ExpectRefused(RunSpec("XXX|*|*"), kNotFound, "no such site: XXX");
+  ExpectRefused(RunSpec("ROM|*|*"), kNotFound, "no such site: ROM");
   ExpectRefused(ShareSpec({"NYC", "YYY"}), kNotFound, "no such site: YYY");
   spec = RunSpec("NYC|*|*");
   spec.mutable_target()->set_machine_group("Laptops");

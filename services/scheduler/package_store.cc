@@ -21,6 +21,7 @@
 #include "common/jobdb/database_query.h"
 #include "common/model/ids.h"
 #include "common/model/proto_time.h"
+#include "common/random/random_id.h"
 #include "common/status/status_macros.h"
 #include "services/scheduler/registration_rules.h"
 
@@ -296,7 +297,7 @@ absl::StatusOr<ImportLease> PackageStore::TakeImportLease(const std::string& pac
                                                           absl::Duration duration) {
   ImportLease lease = {.lease_name = absl::StrCat("import/", package_id),
                        .fence = 0,
-                       .pin_id = absl::StrCat("import/", content::NewUuid())};
+                       .pin_id = absl::StrCat("import/", RandomId())};
   WAYBILL_RETURN_IF_ERROR(database_.RunRetrying(
       sql::kTakeImportLease, [&](pqxx::transaction_base& work) -> absl::Status {
         LockPacks(work);
