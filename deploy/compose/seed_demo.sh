@@ -29,11 +29,10 @@ join_sites() {
 }
 
 register_servers() {
-  local entry site server domain url
+  local entry site server domain
   for entry in "${SERVERS[@]}"; do
-    site=${entry%%:*} server=${entry#*:} url=()
-    ! waybill server put --help | grep -q -e --url || url=(--url "c=http://${site,,}-$server:8080")
-    at "$site" server put "${server^^}" --share "c=/srv/$server" "${url[@]}"
+    site=${entry%%:*} server=${entry#*:}
+    at "$site" server put "${server^^}" --share "c=/srv/$server" --url "c=http://${site,,}-$server:8080"
   done
   for entry in "${SITES[@]}"; do
     for domain in sales plant; do

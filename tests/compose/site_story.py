@@ -59,15 +59,15 @@ class SiteStory(Story):
         identity = "/var/lib/waybill/identity"
         hierarchy.docker(
             "run", "-d", "--label", f"com.docker.compose.project={self.site.name}", "--network", f"{self.h.name}_front",
-            "-v", f"{self.workstation}:/var/lib/waybill", "-v", f"{self.site.name}_share:/srv/ds1:ro", image, "waybill-pcm",
-            "--service", "--server", "PHX-pcm-manager:7013", "--tls-ca-file", f"{identity}/ca.pem", "--tls-certificate-file",
+            "-v", f"{self.workstation}:/var/lib/waybill", image, "waybill-pcm", "--service", "--server",
+            "PHX-pcm-manager:7013", "--tls-ca-file", f"{identity}/ca.pem", "--tls-certificate-file",
             f"{identity}/workstation.pem", "--tls-key-file", f"{identity}/workstation.key", "--state-directory",
             "/var/lib/waybill/state", "--poll-interval", "1s")
 
     def test_a_site_joins_a_running_hierarchy_and_a_job_includes_it(self):
         self.h.waybill("site", "put", "PHX", "--address", "PHX-despooler:7012")
         self.at_phx("site", "address", "PHX", "PHX-despooler:7012")
-        self.at_phx("server", "put", "DS1", "--share", "c=/srv/ds1")
+        self.at_phx("server", "put", "DS1", "--share", "c=/srv/ds1", "--url", "c=http://PHX-ds1:8080")
         self.at_phx("logon", "put", "LS1", "--directory", "/srv/logon")
         listing = self.admin / "list.csv"
         listing.write_text("sms_id,host_name,domain,operating_system\nPHX00001,phx00001,SALES,linux\n")
